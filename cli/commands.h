@@ -1,0 +1,33 @@
+// The commands of the tool, one file each. A command registers its options; when it is chosen, `chosen` becomes what to do. Main thread.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <iosfwd>
+#include <string>
+
+#include "cli/run.h"
+#include "comm/launch.h"
+
+namespace fz::cli {
+
+struct Context {
+  std::ostream& out;
+  std::ostream& err;
+  const Parts& parts;
+  comm::World& world;
+  std::function<void()> chosen;  ///< What the command line asks for; set while it is parsed.
+
+  /// A line to the user, on rank 0 only.
+  void warn(const std::string& text) const;
+};
+
+void add_compress(CLI::App& app, Context& context);
+void add_decompress(CLI::App& app, Context& context);
+void add_extract(CLI::App& app, Context& context);
+void add_list(CLI::App& app, Context& context);
+void add_info(CLI::App& app, Context& context);
+void add_verify(CLI::App& app, Context& context);
+void add_model(CLI::App& app, Context& context);
+
+}  // namespace fz::cli

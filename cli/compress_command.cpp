@@ -1,0 +1,102 @@
+// fz-dist compress
+#include <iostream>
+
+#include "base/interruption.h"
+#include "cli/session.h"
+#include "coordinator/compress_job.h"
+
+namespace fz::cli {
+namespace {
+
+struct CompressOptions {
+  std::vector<std::string> inputs;
+  std::string output;
+  bool force = false;
+  std::string coder = "range";
+  std::uint64_t block_bytes = shard::kDefaultBlockBytes;
+  bool check_decode = false;
+  WorkOptions work;
+};
+
+std::string output_of(const CompressOptions& options) {
+  if (!options.output.empty()) return options.output;
+  if (options.inputs.size() > 1) fail(ErrorCode::kUsage, "compress: several inputs: name the archive with -o");
+  return coordinator::input_name(options.inputs.front()) + ".fz";
+}
+
+void compress(const CompressOptions& options, const Context& context) {
+  const Stopwatch watch;
+  if (options.block_bytes < shard::kMinBlockBytes || options.block_bytes > shard::kMaxBlockBytes) {
+    fail(ErrorCode::kUsage, "compress: --block-size {} is not between 64KiB and 64MiB", options.block_bytes);
+  }
+  const std::filesystem::path output = output_of(options);
+  Workplace workplace(context, options.work);
+  const auto make_task = [&] {
+    return worker::make_compress_task({shard::job_directory_of(output), options.check_decode}, workplace.resources());
+  };
+  if (!context.world.coordinates()) return work_for_coordinator(context, make_task);
+
+  const InterruptionGuard guard;
+  coordinator::CompressRequest request;
+  request.inputs = options.inputs;
+  request.output = output;
+  request.force = options.force;
+  request.options.coder = options.coder == "ranks" ? shard::TokenCoder::kRanks : shard::TokenCoder::kRange;
+  request.options.block_bytes = static_cast<std::uint32_t>(options.block_bytes);
+  request.model_identity = [&] { return workplace.load_model(); };
+  request.warn = [&](const std::string& text) { context.warn(text); };
+  coordinator::CompressJob job(request);
+  std::uint64_t reused = 0;
+  if (job.was_complete()) {
+    // The other ranks wait for a beginning and an end.
+    coordinate(context, options.work, {.verb = "checking", .begin = {}, .items = {}, .task = worker::make_idle_task(), .commit = {}, .raw_bytes_of = {}});
+  } else {
+    reused = job.reused_blocks();
+    if (reused > 0 && !options.work.quiet) {
+      context.err << fmt::format("fz-dist: {}: resuming: {} of {} blocks are there\n", output.string(), reused, job.plan().blocks.size());
+    }
+    BlockWork work;
+    work.verb = "compressing";
+    work.begin = job.begin();
+    work.items = job.items();
+    work.task = make_task();
+    work.commit = [&](coordinator::DoneBlocks done) { job.commit(done); };
+    work.raw_bytes_of = [&](BlockId id) { return job.plan().blocks[number(id)].raw_bytes; };
+    work.total_raw_bytes = job.plan().corpus_bytes();
+    work.done_raw_bytes = job.reused_raw_bytes();
+    coordinate(context, options.work, std::move(work));
+    job.merge();
+  }
+  if (options.work.quiet) return;
+  const coordinator::ArchiveSize size = job.finished_size();
+  const auto raw = static_cast<double>(size.raw_bytes);
+  const auto archive = static_cast<double>(size.archive_bytes);
+  const double seconds = watch.seconds();
+  context.out << fmt::format("{}: {} -> {} bytes, ratio {:.3f}, {:.3f} bits/byte, {:.2f} s, {:.1f} KB/s ({})\n", output.string(),
+                             size.raw_bytes, size.archive_bytes, raw / archive, raw > 0 ? 8 * archive / raw : 0.0, seconds,
+                             raw / 1000 / seconds, describe_ranks(context, workplace.threads()));
+}
+
+}  // namespace
+
+void add_compress(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<CompressOptions>();
+  CLI::App* const command = app.add_subcommand("compress", "Make an archive of files and directories");
+  command->footer(
+      "Paths are stored as tar does: 'compress a/corpus/' holds corpus/... Symbolic links are stored as links; devices, pipes\n"
+      "and sockets are skipped. While it works, OUT.fz.job/ holds what is finished; the same command resumes.");
+  command->add_option("INPUT", options->inputs, "Files and directories")->required();
+  command->add_option("-o,--output", options->output, "The archive; default: NAME.fz in the working directory")->type_name("OUT.fz");
+  command->add_flag("--force", options->force, "Replace an existing archive; discard an unfinished run that does not fit");
+  command->add_option("--coder", options->coder, "How the model's predictions become bits: range (smaller) or ranks (FineZip's)")
+      ->type_name("range|ranks")
+      ->check(CLI::IsMember({"range", "ranks"}));
+  command->add_option("--block-size", options->block_bytes, "Raw bytes per block, 64KiB to 64MiB; default 1MiB")
+      ->type_name("SIZE")
+      ->transform(CLI::AsSizeValue(false));
+  command->add_flag("--check-decode", options->check_decode, "Decode each block after coding it, and compare");
+  add_work_options(*command, options->work);
+  command->callback([options, &context] { context.chosen = [options, &context] { compress(*options, context); }; });
+}
+
+}  // namespace fz::cli

@@ -1,0 +1,128 @@
+// fz-dist info
+#include <array>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "base/display.h"
+#include "cli/commands.h"
+#include "shard/archive_reader.h"
+
+namespace fz::cli {
+namespace {
+
+struct InfoOptions {
+  std::string archive;
+  bool json = false;
+};
+
+struct CodecTotals {
+  std::uint64_t blocks = 0;
+  std::uint64_t raw_bytes = 0;
+  std::uint64_t payload_bytes = 0;
+};
+
+struct Totals {
+  std::array<CodecTotals, shard::kCodecs> codecs;
+  std::array<std::uint64_t, 3> types{};  ///< Entries by FileType.
+};
+
+Totals count(const shard::ArchiveReader& archive) {
+  Totals totals;
+  for (const shard::IndexedBlock& block : archive.blocks()) {
+    CodecTotals& codec = totals.codecs[static_cast<std::size_t>(block.codec)];
+    ++codec.blocks;
+    codec.raw_bytes += block.raw_bytes;
+    codec.payload_bytes += block.payload_bytes;
+  }
+  for (const shard::FileEntry& entry : archive.entries()) ++totals.types[static_cast<std::size_t>(entry.type)];
+  return totals;
+}
+
+double ratio(const shard::ArchiveReader& archive) {
+  return static_cast<double>(archive.footer().corpus_bytes) / static_cast<double>(archive.archive_bytes());
+}
+
+double bits_per_byte(std::uint64_t raw_bytes, std::uint64_t stored_bytes) {
+  return raw_bytes == 0 ? 0 : 8 * static_cast<double>(stored_bytes) / static_cast<double>(raw_bytes);
+}
+
+const char* coder_name(shard::TokenCoder coder) { return coder == shard::TokenCoder::kRange ? "range" : "ranks"; }
+
+void print_json(const shard::ArchiveReader& archive, const Totals& totals, std::ostream& out) {
+  nlohmann::ordered_json object;
+  object["format_version"] = shard::kFormatVersion;
+  object["raw_bytes"] = archive.footer().corpus_bytes;
+  object["archive_bytes"] = archive.archive_bytes();
+  object["ratio"] = ratio(archive);
+  object["bits_per_byte"] = bits_per_byte(archive.footer().corpus_bytes, archive.archive_bytes());
+  object["files"] = totals.types[0];
+  object["directories"] = totals.types[1];
+  object["symlinks"] = totals.types[2];
+  object["block_bytes"] = archive.header().block_bytes;
+  object["blocks"] = archive.blocks().size();
+  for (int i = 0; i < shard::kCodecs; ++i) {
+    const CodecTotals& codec = totals.codecs[static_cast<std::size_t>(i)];
+    object["codecs"][shard::codec_name(static_cast<shard::Codec>(i))] = {
+        {"blocks", codec.blocks}, {"raw_bytes", codec.raw_bytes}, {"payload_bytes", codec.payload_bytes}};
+  }
+  object["file_table_bytes"] = archive.footer().table_bytes;
+  object["index_bytes"] = archive.footer().index_bytes;
+  if (archive.needs_model()) {
+    const shard::ModelIdentity& model = archive.header().model;
+    object["model"] = {{"weights_hash", to_hex(model.weights_hash)},
+                       {"tokenizer_hash", to_hex(model.tokenizer_hash)},
+                       {"context", model.context},
+                       {"numerics_version", model.numerics_version},
+                       {"token_coder", coder_name(archive.header().token_coder)}};
+  } else {
+    object["model"] = nullptr;
+  }
+  out << object.dump(2) << '\n';
+}
+
+void print_text(const shard::ArchiveReader& archive, const Totals& totals, std::ostream& out) {
+  const shard::Footer& footer = archive.footer();
+  out << fmt::format("archive        {} (format version {})\n", archive.name(), shard::kFormatVersion);
+  out << fmt::format("size           {} -> {} bytes, ratio {:.3f}, {:.3f} bits/byte\n", footer.corpus_bytes, archive.archive_bytes(),
+                     ratio(archive), bits_per_byte(footer.corpus_bytes, archive.archive_bytes()));
+  out << fmt::format("holds          {} files, {} directories, {} symbolic links\n", totals.types[0], totals.types[1], totals.types[2]);
+  out << fmt::format("blocks         {} of at most {}\n", archive.blocks().size(), display_size(archive.header().block_bytes));
+  for (int i = 0; i < shard::kCodecs; ++i) {
+    const CodecTotals& codec = totals.codecs[static_cast<std::size_t>(i)];
+    if (codec.blocks == 0) continue;
+    out << fmt::format("  {:<12} {} blocks, {} -> {} bytes, {:.3f} bits/byte\n", shard::codec_name(static_cast<shard::Codec>(i)),
+                       codec.blocks, codec.raw_bytes, codec.payload_bytes, bits_per_byte(codec.raw_bytes, codec.payload_bytes));
+  }
+  out << fmt::format("file table     {} bytes, index {} bytes\n", footer.table_bytes, footer.index_bytes);
+  if (!archive.needs_model()) {
+    out << "model          none needed\n";
+    return;
+  }
+  const shard::ModelIdentity& model = archive.header().model;
+  out << fmt::format("model          weights {}, tokenizer {}\n", to_hex(model.weights_hash, 16), to_hex(model.tokenizer_hash, 16));
+  out << fmt::format("               context {}, numerics version {}, coder {}\n", model.context, model.numerics_version,
+                     coder_name(archive.header().token_coder));
+}
+
+void info(const InfoOptions& options, const Context& context) {
+  if (!context.world.coordinates()) return;
+  const shard::ArchiveReader archive(options.archive);
+  const Totals totals = count(archive);
+  if (options.json) {
+    print_json(archive, totals, context.out);
+  } else {
+    print_text(archive, totals, context.out);
+  }
+}
+
+}  // namespace
+
+void add_info(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<InfoOptions>();
+  CLI::App* const command = app.add_subcommand("info", "Print sizes, codecs and the model that an archive needs; needs no model");
+  command->add_option("ARCHIVE", options->archive, "The archive")->required();
+  command->add_flag("--json", options->json, "As JSON, for programs");
+  command->callback([options, &context] { context.chosen = [options, &context] { info(*options, context); }; });
+}
+
+}  // namespace fz::cli

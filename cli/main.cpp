@@ -1,0 +1,5 @@
+#include <iostream>
+
+#include "cli/run.h"
+
+int main(int argc, char** argv) { return fz::cli::run({argv + 1, argv + argc}, std::cout, std::cerr); }

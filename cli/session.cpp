@@ -1,0 +1,143 @@
+#include "cli/session.h"
+
+#include <unistd.h>
+
+#include <iostream>
+#include <thread>
+
+#include "base/display.h"
+#include "base/interruption.h"
+#include "worker/worker.h"
+
+namespace fz::cli {
+namespace {
+
+constexpr double kProgressPeriodSeconds = 0.25;
+
+/// One line on a terminal, rewritten; nothing anywhere else.
+class ProgressLine {
+ public:
+  ProgressLine(const Context& context, const WorkOptions& options, const BlockWork& work)
+      : err_(context.err), enabled_(!options.quiet && &context.err == &std::cerr && ::isatty(STDERR_FILENO) == 1), work_(work) {}
+  ~ProgressLine() {
+    if (shown_) err_ << "\r\x1b[K" << std::flush;
+  }
+
+  void update(std::uint64_t new_raw_bytes) {
+    if (!enabled_ || watch_.seconds() < next_) return;
+    next_ = watch_.seconds() + kProgressPeriodSeconds;
+    const std::uint64_t done = work_.done_raw_bytes + new_raw_bytes;
+    const double rate = static_cast<double>(new_raw_bytes) / std::max(watch_.seconds(), 1e-3);
+    std::string line = fmt::format("{} {} of {} ({:.0f} %)", work_.verb, display_size(done), display_size(work_.total_raw_bytes),
+                                   work_.total_raw_bytes == 0 ? 100.0 : 100.0 * static_cast<double>(done) / static_cast<double>(work_.total_raw_bytes));
+    if (new_raw_bytes > 0) {
+      line += fmt::format(", {:.1f} KB/s, {:.0f} s left", rate / 1000, static_cast<double>(work_.total_raw_bytes - done) / rate);
+    }
+    err_ << '\r' << line << "\x1b[K" << std::flush;
+    shown_ = true;
+  }
+
+ private:
+  std::ostream& err_;
+  bool enabled_;
+  const BlockWork& work_;
+  Stopwatch watch_;
+  double next_ = 0;
+  bool shown_ = false;
+};
+
+/// What rank 0's worker thread uses; shared, because after an interruption the thread outlives the command.
+struct LocalWorker {
+  comm::InProcessHub hub{1};
+  std::shared_ptr<worker::Task> task;
+};
+
+}  // namespace
+
+struct Workplace::State {
+  std::function<std::unique_ptr<shard::TextCodec>()> make;
+  std::unique_ptr<shard::TextCodec> early;
+};
+
+void add_work_options(CLI::App& command, WorkOptions& options) {
+  command.add_option("--model", options.model_path, "Model file (.fzm); default: the model inside the program")->type_name("FILE");
+  command.add_option("--threads", options.threads, "Threads of each process; default: its share of the cores")
+      ->type_name("N")
+      ->check(CLI::Range(1, 4096));
+  command.add_flag("-q,--quiet", options.quiet, "Print errors only");
+  command.add_flag("-v,--verbose", options.verbose, "Print a line for each block");
+}
+
+Workplace::Workplace(const Context& context, const WorkOptions& options)
+    : pool_(std::make_shared<ThreadPool>(options.threads > 0 ? options.threads : context.world.default_threads())),
+      state_(std::make_shared<State>()) {
+  if (context.world.coordinates() && options.threads == 0 && !options.quiet) {
+    if (const std::string advice = context.world.binding_advice(); !advice.empty()) context.warn(advice);
+  }
+  state_->make = [make = context.parts.make_text_codec, path = options.model_path, pool = pool_] { return make(path, pool); };
+}
+
+shard::ModelIdentity Workplace::load_model() {
+  if (!state_->early) state_->early = state_->make();
+  return state_->early->identity();
+}
+
+worker::Resources Workplace::resources() {
+  return {pool_, [state = state_] { return state->early ? std::move(state->early) : state->make(); }};
+}
+
+void coordinate(const Context& context, const WorkOptions& options, BlockWork work) {
+  const auto local = std::make_shared<LocalWorker>();
+  local->task = work.task;
+  comm::CoordinatorLink& link = context.world.coordinator_link(local->hub);
+  coordinator::Scheduler scheduler(work.items, context.world.size());
+  ProgressLine progress(context, options, work);
+  std::uint64_t new_raw_bytes = 0;
+
+  std::thread thread([local] { worker::run_worker(local->hub.worker(Rank{0}), *local->task); });
+  try {
+    coordinator::DispatchHooks hooks;
+    hooks.commit = [&](coordinator::DoneBlocks done) {
+      if (work.commit) work.commit(done);
+      for (const auto& [rank, block] : done) {
+        new_raw_bytes += work.raw_bytes_of(block.block);
+        if (!options.verbose) continue;
+        context.err << fmt::format("block {} ({} bytes) done by rank {}{}\n", number(block.block), work.raw_bytes_of(block.block),
+                                   number(rank), block.stored_bytes == 0 ? "" : fmt::format(": {} bytes", block.stored_bytes));
+      }
+    };
+    hooks.idle = [&] {
+      throw_if_interrupted();
+      progress.update(new_raw_bytes);
+    };
+    coordinator::dispatch(scheduler, link, work.begin, hooks);
+  } catch (const Interrupted&) {
+    thread.detach();
+    throw;
+  } catch (...) {
+    local->hub.close();
+    // With several ranks the whole job is about to be aborted; alone, the thread must be gone before the command returns.
+    if (context.world.size() > 1) {
+      thread.detach();
+    } else {
+      thread.join();
+    }
+    throw;
+  }
+  thread.join();
+}
+
+void work_for_coordinator(const Context& context, const std::function<std::unique_ptr<worker::Task>()>& make_task) {
+  const std::unique_ptr<worker::Task> task = make_task();
+  if (worker::run_worker(context.world.worker_link(), *task)) return;
+  // The coordinator knows and will end the job; this is only for the case that it is gone.
+  std::this_thread::sleep_for(std::chrono::seconds(60));
+  fail(ErrorCode::kLaunch, "rank {}: the coordinator did not end the job after a failure", number(context.world.rank()));
+}
+
+std::string describe_ranks(const Context& context, int threads) {
+  const int ranks = context.world.size();
+  return fmt::format("{} rank{} x {} thread{}", ranks, ranks == 1 ? "" : "s", threads, threads == 1 ? "" : "s");
+}
+
+}  // namespace fz::cli

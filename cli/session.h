@@ -1,0 +1,70 @@
+// Runs the block work of a command on all ranks: rank 0 coordinates on its main thread and works on another; the other ranks work on their
+// main threads. Shared by compress, decompress, extract and verify.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "coordinator/dispatch.h"
+#include "worker/tasks.h"
+
+namespace fz::cli {
+
+/// Options that every command with block work has.
+struct WorkOptions {
+  int threads = 0;  ///< 0: this process's share of the cores.
+  std::string model_path;
+  bool quiet = false;
+  bool verbose = false;
+};
+void add_work_options(CLI::App& command, WorkOptions& options);
+
+/// The pool and the codec factory of this rank. Rank 0 may have made the codec early, to know its identity.
+class Workplace {
+ public:
+  Workplace(const Context& context, const WorkOptions& options);
+  int threads() const { return pool_->threads(); }
+  /// Makes the codec now, and hands it to the first task that asks.
+  shard::ModelIdentity load_model();
+  worker::Resources resources();
+
+ private:
+  struct State;
+  std::shared_ptr<ThreadPool> pool_;
+  std::shared_ptr<State> state_;
+};
+
+/// What rank 0 needs to run the blocks of a job.
+struct BlockWork {
+  std::string verb;  ///< "compressing", for the progress line.
+  comm::Begin begin;
+  std::vector<coordinator::Scheduler::Item> items;
+  std::shared_ptr<worker::Task> task;  ///< Of rank 0's own worker.
+  std::function<void(coordinator::DoneBlocks)> commit;
+  std::function<std::uint64_t(BlockId)> raw_bytes_of;
+  std::uint64_t total_raw_bytes = 0;
+  std::uint64_t done_raw_bytes = 0;  ///< Reused from an earlier run.
+};
+
+/// Rank 0. Throws the first Error of any rank, or Interrupted; the work may then still go on in the background until the process ends.
+void coordinate(const Context& context, const WorkOptions& options, BlockWork work);
+
+/// Other ranks: works until rank 0 says stop. Throws when the task cannot be made.
+void work_for_coordinator(const Context& context, const std::function<std::unique_ptr<worker::Task>()>& make_task);
+
+/// Seconds since its construction.
+class Stopwatch {
+ public:
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+/// "2 ranks x 1 thread": how the work was shared.
+std::string describe_ranks(const Context& context, int threads);
+
+}  // namespace fz::cli

@@ -1,0 +1,98 @@
+#include "comm/message.h"
+
+namespace fz::comm {
+namespace {
+
+template <class... Ts>
+struct Overloaded : Ts... {
+  using Ts::operator()...;
+};
+template <class... Ts>
+Overloaded(Ts...) -> Overloaded<Ts...>;
+
+void write_string(ByteWriter& writer, const std::string& text) {
+  writer.write_varint(text.size());
+  writer.write_bytes(as_byte_span(text));
+}
+
+std::string read_string(ByteReader& reader) { return std::string(as_string_view(reader.take(reader.read_varint()))); }
+
+Message parse_body(ByteReader& reader) {
+  // The types are numbered by their place in the variant.
+  switch (reader.read<std::uint8_t>()) {
+    case 0: {
+      Begin begin;
+      begin.run = reader.read<std::uint64_t>();
+      begin.staging = read_string(reader);
+      return begin;
+    }
+    case 1: {
+      Assign assign;
+      const auto count = reader.read<std::uint32_t>();
+      if (count != reader.remaining() / sizeof(std::uint32_t)) reader.corrupt("assignment has a wrong count");
+      for (std::uint32_t i = 0; i < count; ++i) assign.blocks.push_back(BlockId{reader.read<std::uint32_t>()});
+      return assign;
+    }
+    case 2: return Stop{};
+    case 3: return Ready{reader.read<std::uint32_t>()};
+    case 4: {
+      BlockDone done;
+      done.block = BlockId{reader.read<std::uint32_t>()};
+      done.offset_bytes = reader.read<std::uint64_t>();
+      done.stored_bytes = reader.read<std::uint32_t>();
+      return done;
+    }
+    case 5: return Finished{};
+    case 6: {
+      Failed failed;
+      failed.exit_code = reader.read<std::uint32_t>();
+      failed.message = read_string(reader);
+      return failed;
+    }
+    default: reader.corrupt("unknown type");
+  }
+}
+
+}  // namespace
+
+Bytes serialize(const Message& message) {
+  ByteWriter writer;
+  writer.write(static_cast<std::uint8_t>(message.index()));
+  std::visit(Overloaded{
+                 [&](const Begin& begin) {
+                   writer.write(begin.run);
+                   write_string(writer, begin.staging);
+                 },
+                 [&](const Assign& assign) {
+                   writer.write(static_cast<std::uint32_t>(assign.blocks.size()));
+                   for (const BlockId block : assign.blocks) writer.write(number(block));
+                 },
+                 [](const Stop&) {},
+                 [&](const Ready& ready) { writer.write(ready.capacity); },
+                 [&](const BlockDone& done) {
+                   writer.write(number(done.block));
+                   writer.write(done.offset_bytes);
+                   writer.write(done.stored_bytes);
+                 },
+                 [](const Finished&) {},
+                 [&](const Failed& failed) {
+                   writer.write(failed.exit_code);
+                   write_string(writer, failed.message);
+                 },
+             },
+             message);
+  return writer.take();
+}
+
+Message parse_message(ByteSpan bytes) {
+  try {
+    ByteReader reader(bytes, "message");
+    Message message = parse_body(reader);
+    reader.expect_end();
+    return message;
+  } catch (const Error& error) {
+    fail(ErrorCode::kLaunch, "{}; do all ranks run the same fz-dist?", error.what());
+  }
+}
+
+}  // namespace fz::comm

@@ -1,0 +1,63 @@
+// What coordinator and workers say to each other: ids, offsets, sizes, short names; never bulk data. Plain values; bytes on the wire.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+
+namespace fz::comm {
+
+// From the coordinator.
+
+/// The job is set up; a worker may start. `run` numbers the starts of a compress job; `staging` names a restore's staging directory.
+struct Begin {
+  std::uint64_t run = 0;
+  std::string staging;
+  bool operator==(const Begin&) const = default;
+};
+/// Work on these blocks, in any order. All blocks that the worker reported before are safe.
+struct Assign {
+  std::vector<BlockId> blocks;
+  bool operator==(const Assign&) const = default;
+};
+/// Nothing is left; answer Finished.
+struct Stop {
+  bool operator==(const Stop&) const = default;
+};
+
+// From a worker.
+
+/// Wants work: at most `capacity` blocks at once.
+struct Ready {
+  std::uint32_t capacity = 1;
+  bool operator==(const Ready&) const = default;
+};
+/// The block is done; a compressed one is durable at this place of the worker's shard file.
+struct BlockDone {
+  BlockId block{};
+  std::uint64_t offset_bytes = 0;
+  std::uint32_t stored_bytes = 0;
+  bool operator==(const BlockDone&) const = default;
+};
+/// Everything the worker wrote is durable.
+struct Finished {
+  bool operator==(const Finished&) const = default;
+};
+/// An Error ended the worker; `exit_code` as in base/error.h, 1 for anything unexpected.
+struct Failed {
+  std::uint32_t exit_code = 1;
+  std::string message;
+  bool operator==(const Failed&) const = default;
+};
+
+using Message = std::variant<Begin, Assign, Stop, Ready, BlockDone, Finished, Failed>;
+
+Bytes serialize(const Message& message);
+/// Throws Error(kLaunch): a message that does not parse comes from another version of the program.
+Message parse_message(ByteSpan bytes);
+
+}  // namespace fz::comm

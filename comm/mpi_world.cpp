@@ -1,0 +1,207 @@
+// The world over MPI. Messages are small; a send is buffered here until MPI is done with it, a receive is a probe that never blocks.
+
+// The C interface only: the C++ one would need another library.
+#define OMPI_SKIP_MPICXX 1
+#define MPICH_SKIP_MPICXX 1
+#include <mpi.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <deque>
+#include <thread>
+
+#include "base/machine.h"
+#include "comm/launch.h"
+
+namespace fz::comm {
+namespace {
+
+constexpr int kTag = 1;
+constexpr int kMaxMessageBytes = 1 << 20;
+
+void require(int status, const char* what) {
+  if (status != MPI_SUCCESS) fail(ErrorCode::kLaunch, "MPI: {} failed (code {})", what, status);
+}
+
+/// Sends and receives bytes between ranks.
+class Post {
+ public:
+  ~Post() = default;
+
+  void send(int to, const Message& message) {
+    collect_sent();
+    Outgoing& outgoing = outgoing_.emplace_back();
+    outgoing.bytes = serialize(message);
+    FZ_CHECK(outgoing.bytes.size() <= kMaxMessageBytes);
+    require(MPI_Isend(outgoing.bytes.data(), static_cast<int>(outgoing.bytes.size()), MPI_BYTE, to, kTag, MPI_COMM_WORLD,
+                      &outgoing.request),
+            "send");
+  }
+
+  std::optional<Incoming> try_receive() {
+    collect_sent();
+    int arrived = 0;
+    MPI_Status status;
+    require(MPI_Iprobe(MPI_ANY_SOURCE, kTag, MPI_COMM_WORLD, &arrived, &status), "probe");
+    if (arrived == 0) return std::nullopt;
+    int size_bytes = 0;
+    require(MPI_Get_count(&status, MPI_BYTE, &size_bytes), "get count");
+    if (size_bytes < 0 || size_bytes > kMaxMessageBytes) fail(ErrorCode::kLaunch, "MPI: message of {} bytes", size_bytes);
+    Bytes bytes(static_cast<std::size_t>(size_bytes));
+    require(MPI_Recv(bytes.data(), size_bytes, MPI_BYTE, status.MPI_SOURCE, kTag, MPI_COMM_WORLD, MPI_STATUS_IGNORE), "receive");
+    return Incoming{Rank(static_cast<std::uint32_t>(status.MPI_SOURCE)), parse_message(bytes)};
+  }
+
+  /// Completes what is on its way; called before MPI ends.
+  void flush() {
+    for (Outgoing& outgoing : outgoing_) MPI_Wait(&outgoing.request, MPI_STATUS_IGNORE);
+    outgoing_.clear();
+  }
+
+ private:
+  struct Outgoing {
+    Bytes bytes;
+    MPI_Request request = MPI_REQUEST_NULL;
+  };
+
+  void collect_sent() {
+    while (!outgoing_.empty()) {
+      int done = 0;
+      require(MPI_Test(&outgoing_.front().request, &done, MPI_STATUS_IGNORE), "test");
+      if (done == 0) return;
+      outgoing_.pop_front();
+    }
+  }
+
+  std::deque<Outgoing> outgoing_;  // a deque: the buffers must not move
+};
+
+class MpiCoordinatorLink final : public CoordinatorLink {
+ public:
+  MpiCoordinatorLink(Post& post, int size, InProcessHub& local) : post_(post), size_(size), local_(local.coordinator()) {}
+  int workers() const override { return size_; }
+  void send(Rank to, const Message& message) override {
+    if (number(to) == 0) {
+      local_.send(to, message);
+    } else {
+      post_.send(static_cast<int>(number(to)), message);
+    }
+  }
+  std::optional<Incoming> try_receive() override {
+    if (auto incoming = local_.try_receive()) return incoming;
+    return post_.try_receive();
+  }
+  void wait(std::chrono::milliseconds timeout) override {
+    // Wakes at once for the local worker; the others are looked for again after a millisecond.
+    local_.wait(std::min(timeout, std::chrono::milliseconds(1)));
+  }
+
+ private:
+  Post& post_;
+  int size_;
+  CoordinatorLink& local_;
+};
+
+class MpiWorkerLink final : public WorkerLink {
+ public:
+  MpiWorkerLink(Post& post, Rank rank) : post_(post), rank_(rank) {}
+  Rank rank() const override { return rank_; }
+  void send(const Message& message) override { post_.send(0, message); }
+  std::optional<Message> receive() override {
+    std::chrono::microseconds pause(50);
+    for (;;) {
+      if (auto incoming = post_.try_receive()) return std::move(incoming->message);
+      std::this_thread::sleep_for(pause);
+      pause = std::min(pause * 2, std::chrono::microseconds(2000));
+    }
+  }
+
+ private:
+  Post& post_;
+  Rank rank_;
+};
+
+class MpiWorld final : public World {
+ public:
+  MpiWorld() {
+    int provided = 0;
+    require(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "initialisation");
+    if (provided < MPI_THREAD_FUNNELED) fail(ErrorCode::kLaunch, "MPI: no thread support; use another MPI build");
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
+    MPI_Comm_size(MPI_COMM_WORLD, &size_);
+    exchange_core_masks();
+  }
+
+  Rank rank() const override { return Rank(static_cast<std::uint32_t>(rank_)); }
+  int size() const override { return size_; }
+  int default_threads() const override { return fair_threads(node_masks_, node_rank_); }
+
+  std::string binding_advice() const override {
+    CoreMask all(kCoreMaskWords, 0);
+    for (const CoreMask& mask : node_masks_) std::transform(all.begin(), all.end(), mask.begin(), all.begin(), std::bit_or<>());
+    const int used = count_cores(all);
+    // mpirun binds one or two ranks to one core each unless told otherwise; on a larger machine that is rarely meant.
+    const auto online = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
+    if (process_environment("OMPI_COMM_WORLD_SIZE").empty() || used * 2 > online) return {};
+    return fmt::format("the ranks on this node are bound to {} of {} cores; mpirun --bind-to none lets them use all", used, online);
+  }
+
+  CoordinatorLink& coordinator_link(InProcessHub& local) override {
+    coordinator_link_ = std::make_unique<MpiCoordinatorLink>(post_, size_, local);
+    return *coordinator_link_;
+  }
+  WorkerLink& worker_link() override { return worker_link_ ? *worker_link_ : *(worker_link_ = std::make_unique<MpiWorkerLink>(post_, rank())); }
+
+  void abort_all(int exit_code) override { MPI_Abort(MPI_COMM_WORLD, exit_code); }
+
+  void leave() override {
+    post_.flush();
+    MPI_Finalize();
+  }
+
+ private:
+  /// Every rank of a node learns which cores the others may use.
+  void exchange_core_masks() {
+    MPI_Comm node;
+    require(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node), "split by node");
+    int node_size = 0;
+    int node_rank = 0;
+    MPI_Comm_size(node, &node_size);
+    MPI_Comm_rank(node, &node_rank);
+    const CoreMask own = allowed_cores();
+    std::vector<std::uint64_t> all(static_cast<std::size_t>(node_size) * kCoreMaskWords);
+    require(MPI_Allgather(own.data(), kCoreMaskWords, MPI_UINT64_T, all.data(), kCoreMaskWords, MPI_UINT64_T, node), "exchange of cores");
+    MPI_Comm_free(&node);
+    for (auto begin = all.begin(); begin != all.end(); begin += kCoreMaskWords) node_masks_.emplace_back(begin, begin + kCoreMaskWords);
+    node_rank_ = static_cast<std::size_t>(node_rank);
+  }
+
+  int rank_ = 0;
+  int size_ = 1;
+  std::vector<CoreMask> node_masks_;
+  std::size_t node_rank_ = 0;
+  Post post_;
+  std::unique_ptr<MpiCoordinatorLink> coordinator_link_;
+  std::unique_ptr<MpiWorkerLink> worker_link_;
+};
+
+}  // namespace
+
+std::unique_ptr<World> World::join() {
+  if (launch_kind(process_environment) == LaunchKind::kAlone) {
+    refuse_separate_worlds(1, process_environment);
+    return make_world_of_one();
+  }
+  auto world = std::make_unique<MpiWorld>();
+  if (world->size() == 1) {
+    try {
+      refuse_separate_worlds(1, process_environment);
+    } catch (const Error&) {
+      world->leave();
+      throw;
+    }
+  }
+  return world;
+}
+
+}  // namespace fz::comm

@@ -1,0 +1,70 @@
+// A compress job as rank 0 sees it: scan, plan, find what an interrupted run left, record finished blocks, merge. The order of writes is
+// that of docs/design: blocks are durable before the journal names them, the archive before it gets its name, the name before the job
+// directory goes. The block work itself is the workers'.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "coordinator/dispatch.h"
+#include "coordinator/job_directory.h"
+#include "coordinator/journal.h"
+#include "coordinator/planning.h"
+
+namespace fz::coordinator {
+
+struct CompressRequest {
+  std::vector<std::string> inputs;
+  std::filesystem::path output;
+  bool force = false;  ///< Replace an existing output; discard a job that does not fit.
+  PlanOptions options;
+  /// Called when the plan has text; may throw Error(kModel) and the like.
+  std::function<shard::ModelIdentity()> model_identity;
+  Warn warn;
+};
+
+struct ArchiveSize {
+  std::uint64_t raw_bytes = 0;
+  std::uint64_t archive_bytes = 0;
+};
+
+class CompressJob {
+ public:
+  /// Everything up to the first block; nothing is written when the inputs are bad or the output exists. Throws Error.
+  explicit CompressJob(const CompressRequest& request);
+
+  /// An earlier run had done everything but removing its job directory; that is done now.
+  bool was_complete() const { return was_complete_; }
+  const shard::Plan& plan() const { return plan_; }
+  std::uint64_t reused_blocks() const { return reused_blocks_; }
+  std::uint64_t reused_raw_bytes() const;
+
+  comm::Begin begin() const { return {run_, {}}; }
+  std::vector<Scheduler::Item> items() const;
+  /// Records finished blocks durably.
+  void commit(DoneBlocks done);
+  /// After all blocks: the archive under its final name.
+  ArchiveSize merge();
+  const ArchiveSize& finished_size() const { return finished_size_; }
+
+ private:
+  bool finish_interrupted_removal(const CompressRequest& request);
+  void open_job(const CompressRequest& request);
+  void check_old_blocks(const Warn& warn);
+
+  std::filesystem::path output_;
+  bool force_ = false;
+  shard::Plan plan_;
+  std::unique_ptr<JobDirectory> directory_;
+  std::unique_ptr<Journal> journal_;
+  std::map<BlockId, shard::BlockPlace> finished_;
+  std::uint64_t run_ = 0;
+  std::uint64_t reused_blocks_ = 0;
+  bool was_complete_ = false;
+  ArchiveSize finished_size_;
+};
+
+}  // namespace fz::coordinator

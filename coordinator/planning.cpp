@@ -1,0 +1,85 @@
+#include "coordinator/planning.h"
+
+#include <algorithm>
+
+#include "base/display.h"
+
+namespace fz::coordinator {
+namespace {
+
+using shard::FileType;
+using shard::Kind;
+
+/// Cuts `raw_bytes` of one kind into as few blocks as possible, all of nearly the same size, so that ranks finish together.
+void cut(std::vector<shard::PlanBlock>& blocks, std::uint64_t raw_offset, std::uint64_t raw_bytes, Kind kind, std::uint32_t block_bytes) {
+  const std::uint64_t count = (raw_bytes + block_bytes - 1) / block_bytes;
+  if (count == 0) return;
+  const std::uint64_t quotient = raw_bytes / count;
+  const std::uint64_t remainder = raw_bytes % count;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const auto size = static_cast<std::uint32_t>(quotient + (i < remainder ? 1 : 0));
+    blocks.push_back({raw_offset, size, kind});
+    raw_offset += size;
+  }
+}
+
+bool same_file(const shard::PlanEntry& a, const shard::PlanEntry& b) {
+  if (a.file.type == FileType::kDirectory && b.file.type == FileType::kDirectory) {
+    return a.file.path == b.file.path && a.file.mode == b.file.mode;
+  }
+  return a == b;
+}
+
+}  // namespace
+
+shard::Plan make_plan(ScanResult scanned, const PlanOptions& options) {
+  shard::Plan plan;
+  plan.coder = options.coder;
+  plan.block_bytes = options.block_bytes;
+  plan.inputs = std::move(scanned.inputs);
+  plan.entries = std::move(scanned.entries);
+  std::uint64_t raw_offset = 0;
+  for (const Kind kind : {Kind::kText, Kind::kBinary}) {
+    const std::uint64_t begin = raw_offset;
+    for (shard::PlanEntry& entry : plan.entries) {
+      if (entry.file.type != FileType::kRegular || entry.file.raw_bytes == 0 || entry.kind != kind) continue;
+      if (entry.file.raw_bytes >= shard::kMaxCorpusBytes - raw_offset) {
+        fail(ErrorCode::kUnsupported, "{}: the corpus is too large", display_text(entry.file.path));
+      }
+      entry.file.raw_offset = raw_offset;
+      raw_offset += entry.file.raw_bytes;
+    }
+    cut(plan.blocks, begin, raw_offset - begin, kind, plan.block_bytes);
+  }
+  if (plan.blocks.size() > UINT32_MAX) fail(ErrorCode::kUnsupported, "plan: more than 2^32 blocks; use a larger --block-size");
+  return plan;
+}
+
+bool needs_model(const shard::Plan& plan) {
+  return std::any_of(plan.blocks.begin(), plan.blocks.end(), [](const shard::PlanBlock& block) { return block.kind == Kind::kText; });
+}
+
+std::string plan_difference(const shard::Plan& old_plan, const shard::Plan& new_plan) {
+  if (old_plan.inputs != new_plan.inputs) return "it was begun with other inputs";
+  if (old_plan.block_bytes != new_plan.block_bytes) {
+    return fmt::format("it was begun with --block-size {}, now it is {}", old_plan.block_bytes, new_plan.block_bytes);
+  }
+  if (old_plan.coder != new_plan.coder) return "it was begun with another --coder";
+  auto old_entry = old_plan.entries.begin();
+  for (const shard::PlanEntry& entry : new_plan.entries) {
+    if (old_entry == old_plan.entries.end() || shard::path_less(entry.file.path, old_entry->file.path)) {
+      return display_text(entry.file.path) + " is new since it was begun";
+    }
+    if (shard::path_less(old_entry->file.path, entry.file.path)) {
+      return display_text(old_entry->file.path) + " is gone since it was begun";
+    }
+    if (!same_file(*old_entry, entry)) return display_text(entry.file.path) + " has changed since it was begun";
+    ++old_entry;
+  }
+  if (old_entry != old_plan.entries.end()) return display_text(old_entry->file.path) + " is gone since it was begun";
+  if (old_plan.model != new_plan.model) return "it was begun with another model";
+  if (old_plan.blocks != new_plan.blocks) return "its blocks were cut by another version of the program";
+  return {};
+}
+
+}  // namespace fz::coordinator

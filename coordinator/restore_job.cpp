@@ -1,0 +1,35 @@
+#include "coordinator/restore_job.h"
+
+#include <algorithm>
+
+namespace fz::coordinator {
+
+std::vector<Scheduler::Item> block_items(const shard::ArchiveReader& archive, const std::vector<BlockId>& blocks) {
+  std::vector<Scheduler::Item> items;
+  for (const BlockId block : blocks) items.push_back({block, !shard::needs_model(archive.blocks()[number(block)].codec)});
+  // The slow ones first: then ranks finish together.
+  std::stable_sort(items.begin(), items.end(), [](const auto& a, const auto& b) { return a.batchable < b.batchable; });
+  return items;
+}
+
+RestoreJob::RestoreJob(const RestoreRequest& request)
+    : request_(request), archive_(request.archive), selection_(archive_, request.patterns) {}
+
+bool RestoreJob::needs_model() const {
+  const std::vector<BlockId> blocks = selection_.blocks();
+  return std::any_of(blocks.begin(), blocks.end(),
+                     [&](BlockId block) { return shard::needs_model(archive_.blocks()[number(block)].codec); });
+}
+
+void RestoreJob::prepare() {
+  std::vector<const shard::FileEntry*> entries;
+  for (const std::size_t i : selection_.entries()) entries.push_back(&archive_.entries()[i]);
+  target_ = std::make_unique<RestoreTarget>(request_.target, std::move(entries), request_.force);
+  target_->prepare();
+}
+
+void RestoreJob::abandon() noexcept {
+  if (target_) target_->abandon();
+}
+
+}  // namespace fz::coordinator

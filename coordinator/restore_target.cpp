@@ -1,0 +1,245 @@
+#include "coordinator/restore_target.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <system_error>
+
+#include "base/display.h"
+#include "base/interruption.h"
+
+namespace fz::coordinator {
+namespace {
+
+using shard::FileEntry;
+using shard::FileType;
+
+[[noreturn]] void cannot(const char* verb, const std::filesystem::path& path) {
+  const std::string reason = std::generic_category().message(errno);
+  fail(ErrorCode::kOutput, "{}: cannot {}: {}", display_text(path.native()), verb, reason);
+}
+
+/// A directory below a target, opened component by component so that no link is followed. Empty descriptor (-1) when it is missing.
+class DirectoryWalk {
+ public:
+  DirectoryWalk(const std::filesystem::path& root, std::string_view relative) : descriptor_(open_at(AT_FDCWD, root.c_str(), 0)) {
+    while (!relative.empty() && descriptor_ >= 0) {
+      const std::size_t end = std::min(relative.find('/'), relative.size());
+      const int next = open_at(descriptor_, std::string(relative.substr(0, end)).c_str(), O_NOFOLLOW);
+      const int error = errno;
+      ::close(descriptor_);
+      errno = error;
+      descriptor_ = next;
+      relative.remove_prefix(std::min(end + 1, relative.size()));
+    }
+  }
+  ~DirectoryWalk() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  DirectoryWalk(const DirectoryWalk&) = delete;
+  DirectoryWalk& operator=(const DirectoryWalk&) = delete;
+  int descriptor() const { return descriptor_; }
+
+ private:
+  static int open_at(int directory, const char* name, int flags) {
+    return ::openat(directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
+  }
+  int descriptor_;
+};
+
+std::string_view parent_of(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
+}
+
+std::string name_of(std::string_view path) { return std::string(path.substr(path.rfind('/') + 1)); }
+
+bool is_below(std::string_view path, std::string_view directory) {
+  return path.size() > directory.size() && path.starts_with(directory) && path[directory.size()] == '/';
+}
+
+timespec change_time(const FileEntry& entry) {
+  return {static_cast<time_t>(entry.mtime_seconds), static_cast<long>(entry.mtime_nanoseconds)};
+}
+
+void set_times_at(int directory, const char* name, const FileEntry& entry, const std::filesystem::path& shown) {
+  const timespec times[2] = {{0, UTIME_OMIT}, change_time(entry)};
+  if (::utimensat(directory, name, times, AT_SYMLINK_NOFOLLOW) != 0) cannot("set the time", shown);
+}
+
+bool is_working_directory(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::equivalent(path, ".", error) && !error;
+}
+
+/// Everything below becomes removable, then goes.
+void remove_tree(const std::filesystem::path& path) noexcept {
+  std::error_code error;
+  ::chmod(path.c_str(), 0700);
+  for (std::filesystem::recursive_directory_iterator item(path, error), end; !error && item != end; item.increment(error)) {
+    if (item->is_directory(error) && !item->is_symlink(error)) ::chmod(item->path().c_str(), 0700);
+  }
+  std::filesystem::remove_all(path, error);
+}
+
+}  // namespace
+
+RestoreTarget::RestoreTarget(const std::filesystem::path& target, std::vector<const FileEntry*> entries, bool force)
+    : target_(target), entries_(std::move(entries)), force_(force) {
+  std::error_code error;
+  const auto status = std::filesystem::status(target_, error);
+  if (status.type() == std::filesystem::file_type::not_found) {
+    std::filesystem::create_directories(target_, error);
+    if (error) fail(ErrorCode::kOutput, "{}: cannot create directory: {}", display_text(target_.native()), error.message());
+    made_target_ = true;
+  } else if (status.type() != std::filesystem::file_type::directory) {
+    fail(ErrorCode::kOutput, "{}: not a directory; name one with -o", display_text(target_.native()));
+  }
+  try {
+    if (!made_target_) {
+      remove_stale_staging();
+      check_target();
+    }
+    std::string pattern = (target_ / (std::string(kStagingPrefix) + "XXXXXX")).native();
+    if (::mkdtemp(pattern.data()) == nullptr) cannot("create a directory", target_);
+    staging_ = pattern;
+    staging_name_ = staging_.filename().native();
+    staging_lock_ = File::open_for_reading(staging_);
+    if (!staging_lock_.try_lock()) fail(ErrorCode::kOutput, "{}: cannot lock", staging_.native());
+  } catch (...) {
+    abandon();
+    throw;
+  }
+}
+
+RestoreTarget::~RestoreTarget() { abandon(); }
+
+void RestoreTarget::abandon() noexcept {
+  if (!staging_.empty()) remove_tree(staging_);
+  staging_.clear();
+  if (made_target_) ::rmdir(target_.c_str());
+}
+
+void RestoreTarget::remove_stale_staging() const {
+  std::error_code error;
+  for (const auto& item : std::filesystem::directory_iterator(target_, error)) {
+    if (!item.path().filename().native().starts_with(kStagingPrefix)) continue;
+    if (item.is_symlink(error) || !item.is_directory(error)) continue;
+    try {
+      if (File::open_for_reading(item.path(), false).try_lock()) remove_tree(item.path());
+    } catch (const Error&) {
+      // Not readable: then it is not ours to remove.
+    }
+  }
+}
+
+void RestoreTarget::check_target() const {
+  if (force_) {
+    move_into_place(false);
+    return;
+  }
+  if (is_working_directory(target_)) {
+    for (const FileEntry* entry : entries_) {
+      struct stat status;
+      if (entry->path.find('/') != std::string::npos || ::lstat((target_ / entry->path).c_str(), &status) != 0) continue;
+      fail(ErrorCode::kOutput, "{}: exists already; pass --force to replace files, or another directory with -o",
+           display_text((target_ / entry->path).native()));
+    }
+    return;
+  }
+  std::error_code error;
+  if (!std::filesystem::is_empty(target_, error) || error) {
+    fail(ErrorCode::kOutput, "{}: the directory is not empty; pass --force to replace files in it, or name another with -o",
+         display_text(target_.native()));
+  }
+}
+
+void RestoreTarget::prepare() {
+  for (const FileEntry* entry : entries_) {
+    throw_if_interrupted();
+    const std::filesystem::path path = staging_ / entry->path;
+    if (entry->type == FileType::kDirectory && ::mkdir(path.c_str(), 0700) != 0) cannot("create directory", path);
+    if (entry->type != FileType::kRegular) continue;
+    const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (descriptor < 0) cannot("create", path);
+    const bool sized = entry->raw_bytes == 0 || ::ftruncate(descriptor, static_cast<off_t>(entry->raw_bytes)) == 0;
+    const int error = errno;
+    ::close(descriptor);
+    errno = error;
+    if (!sized) cannot("set the size", path);
+  }
+}
+
+void RestoreTarget::publish() {
+  for (const FileEntry* entry : entries_) {
+    const std::filesystem::path path = staging_ / entry->path;
+    if (entry->type == FileType::kDirectory) continue;
+    if (entry->type == FileType::kSymlink) {
+      if (::symlink(entry->target.c_str(), path.c_str()) != 0) cannot("create link", path);
+    } else if (::chmod(path.c_str(), entry->mode) != 0) {
+      cannot("set the mode", path);
+    }
+    set_times_at(AT_FDCWD, path.c_str(), *entry, path);
+  }
+  staging_lock_.sync_filesystem();
+  throw_if_interrupted();
+  move_into_place(true);
+  finish_directories();
+  remove_tree(staging_);
+  staging_.clear();
+  made_target_ = false;
+  File::open_for_reading(target_).sync_filesystem();
+}
+
+void RestoreTarget::move_into_place(bool moving) const {
+  std::string_view moved;  // the directory moved last, with all below it
+  for (const FileEntry* entry : entries_) {
+    const std::string_view path = entry->path;
+    if (!moved.empty() && is_below(path, moved)) continue;
+    const std::filesystem::path shown = target_ / entry->path;
+    const DirectoryWalk parent(target_, parent_of(path));
+    if (parent.descriptor() < 0) cannot("open its directory", shown);
+    const std::string name = name_of(path);
+    const bool is_directory = entry->type == FileType::kDirectory;
+    struct stat status;
+    const bool present = ::fstatat(parent.descriptor(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!present && errno != ENOENT) cannot("examine", shown);
+    if (present && is_directory && S_ISDIR(status.st_mode)) {
+      if (force_) continue;  // what is in it comes one by one
+      fail(ErrorCode::kOutput, "{}: exists already", display_text(shown.native()));
+    }
+    if (present && (is_directory || S_ISDIR(status.st_mode))) {
+      fail(ErrorCode::kOutput, "{}: exists and {} a directory, in the archive it {}; remove or rename it first",
+           display_text(shown.native()), S_ISDIR(status.st_mode) ? "is" : "is not", is_directory ? "is" : "is not");
+    }
+    if (is_directory) moved = path;
+    if (!moving) continue;
+    const unsigned flags = force_ ? 0 : RENAME_NOREPLACE;
+    int result = ::renameat2(AT_FDCWD, (staging_ / entry->path).c_str(), parent.descriptor(), name.c_str(), flags);
+    if (result != 0 && flags != 0 && (errno == EINVAL || errno == ENOSYS)) {  // a file system without the flag
+      result = ::renameat(AT_FDCWD, (staging_ / entry->path).c_str(), parent.descriptor(), name.c_str());
+    }
+    if (result != 0) cannot("rename into place", shown);
+  }
+}
+
+/// Last and from the inside out: moving things into a directory changes its time, and its mode may forbid it.
+void RestoreTarget::finish_directories() const {
+  for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
+    if ((*entry)->type != FileType::kDirectory) continue;
+    const std::filesystem::path shown = target_ / (*entry)->path;
+    const DirectoryWalk directory(target_, (*entry)->path);
+    if (directory.descriptor() < 0) cannot("open", shown);
+    const timespec times[2] = {{0, UTIME_OMIT}, change_time(**entry)};
+    if (::futimens(directory.descriptor(), times) != 0) cannot("set the time", shown);
+    if (::fchmod(directory.descriptor(), (*entry)->mode) != 0) cannot("set the mode", shown);
+  }
+}
+
+}  // namespace fz::coordinator

@@ -1,0 +1,178 @@
+#include "coordinator/scan.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <system_error>
+
+#include "base/display.h"
+#include "base/file.h"
+#include "base/interruption.h"
+
+namespace fz::coordinator {
+namespace {
+
+constexpr std::size_t kHeadSampleBytes = 64u << 10;
+constexpr std::size_t kMiddleSampleBytes = 16u << 10;
+
+std::string reason() { return std::generic_category().message(errno); }
+
+[[noreturn]] void cannot(const char* verb, const std::string& path) {
+  const std::string why = reason();
+  fail(ErrorCode::kInput, "{}: cannot {}: {}", display_text(path), verb, why);
+}
+
+class Walk {
+ public:
+  Walk(const std::vector<std::string>& excluded, const Warn& warn) : excluded_(excluded), warn_(warn) {}
+
+  /// `source` is an absolute path; `path` the name in the archive. A link is followed only when it is an input itself.
+  void add(const std::string& source, const std::string& path, bool is_input) {
+    throw_if_interrupted();
+    if (std::find(excluded_.begin(), excluded_.end(), source) != excluded_.end()) return;
+    if (const std::string problem = shard::path_problem(path); !problem.empty()) {
+      fail(ErrorCode::kInput, "{}: cannot be archived: {}", display_text(source), problem);
+    }
+    struct stat status;
+    if ((is_input ? ::stat(source.c_str(), &status) : ::lstat(source.c_str(), &status)) != 0) cannot("read", source);
+    shard::PlanEntry entry;
+    entry.file.path = path;
+    entry.file.mode = status.st_mode & 07777;
+    entry.file.mtime_seconds = status.st_mtim.tv_sec;
+    entry.file.mtime_nanoseconds = static_cast<std::uint32_t>(status.st_mtim.tv_nsec);
+    if (S_ISREG(status.st_mode)) {
+      entry.file.type = shard::FileType::kRegular;
+      entry.file.raw_bytes = static_cast<std::uint64_t>(status.st_size);
+      entry.kind = kind_of_file(source, entry.file.raw_bytes);
+      entries_.push_back(std::move(entry));
+    } else if (S_ISDIR(status.st_mode)) {
+      entry.file.type = shard::FileType::kDirectory;
+      entries_.push_back(std::move(entry));
+      for (const std::string& name : names_in(source)) add(source == "/" ? "/" + name : source + "/" + name, path + "/" + name, false);
+    } else if (S_ISLNK(status.st_mode)) {
+      entry.file.type = shard::FileType::kSymlink;
+      entry.file.target = link_target(source);
+      entries_.push_back(std::move(entry));
+    } else {
+      warn_(fmt::format("{}: skipped: neither file, directory nor symbolic link", display_text(source)));
+    }
+  }
+
+  std::vector<shard::PlanEntry> take() { return std::move(entries_); }
+
+ private:
+  /// Also proves that the file can be read, before anything is written.
+  static shard::Kind kind_of_file(const std::string& source, std::uint64_t size_bytes) {
+    const File file = File::open_for_reading(source);
+    const std::size_t head_bytes = static_cast<std::size_t>(std::min<std::uint64_t>(size_bytes, kHeadSampleBytes));
+    const Bytes head = file.read_at(0, head_bytes);
+    if (sniff_kind(head) == shard::Kind::kBinary) return shard::Kind::kBinary;
+    if (size_bytes < 2 * (kHeadSampleBytes + kMiddleSampleBytes)) return shard::Kind::kText;
+    return sniff_kind(file.read_at(size_bytes / 2, kMiddleSampleBytes));
+  }
+
+  static std::vector<std::string> names_in(const std::string& source) {
+    const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(source.c_str()), ::closedir);
+    if (!directory) cannot("open directory", source);
+    std::vector<std::string> names;
+    for (;;) {
+      errno = 0;
+      const dirent* const item = ::readdir(directory.get());
+      if (item == nullptr) break;
+      const std::string name = item->d_name;
+      if (name != "." && name != "..") names.push_back(name);
+    }
+    if (errno != 0) cannot("read directory", source);
+    return names;
+  }
+
+  static std::string link_target(const std::string& source) {
+    std::string target(shard::kMaxPathBytes + 1, '\0');
+    const ssize_t size = ::readlink(source.c_str(), target.data(), target.size());
+    if (size < 0) cannot("read link", source);
+    if (size == 0 || static_cast<std::size_t>(size) > shard::kMaxPathBytes) {
+      fail(ErrorCode::kInput, "{}: cannot be archived: the link's target is too long", display_text(source));
+    }
+    target.resize(static_cast<std::size_t>(size));
+    return target;
+  }
+
+  const std::vector<std::string>& excluded_;
+  const Warn& warn_;
+  std::vector<shard::PlanEntry> entries_;
+};
+
+}  // namespace
+
+std::string absolute_path(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::path clean = path;
+  while (clean.native().size() > 1 && clean.native().back() == '/') clean = clean.native().substr(0, clean.native().size() - 1);
+  const std::filesystem::path name = clean.filename();
+  if (name.empty() || name == "." || name == "..") {
+    const auto resolved = std::filesystem::canonical(clean, error);
+    if (error) fail(ErrorCode::kInput, "{}: cannot resolve: {}", display_text(path.native()), error.message());
+    return resolved.native();
+  }
+  const std::filesystem::path parent = clean.has_parent_path() ? clean.parent_path() : std::filesystem::path(".");
+  const auto resolved = std::filesystem::weakly_canonical(parent, error);
+  if (error) fail(ErrorCode::kInput, "{}: cannot resolve: {}", display_text(path.native()), error.message());
+  return (resolved / name).native();
+}
+
+std::string input_name(const std::string& input) {
+  const std::string name = std::filesystem::path(absolute_path(input)).filename().native();
+  if (name.empty()) fail(ErrorCode::kUsage, "{}: the root directory has no name to archive it under; name what is in it", input);
+  return name;
+}
+
+shard::Kind sniff_kind(ByteSpan sample) {
+  const std::string_view text = as_string_view(sample);
+  std::size_t strange = 0;
+  for (std::size_t i = 0; i < text.size();) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte == 0) return shard::Kind::kBinary;
+    const std::size_t length = utf8_sequence_bytes(text.substr(i));
+    // The sample may cut the last character.
+    if (length == 0 && text.size() - i < 4) break;
+    const bool control = byte < 0x20 && !(byte >= '\t' && byte <= '\r') && byte != 0x1B;
+    if (length == 0 || control || byte == 0x7F) ++strange;
+    i += std::max<std::size_t>(length, 1);
+  }
+  return strange * 8 > text.size() ? shard::Kind::kBinary : shard::Kind::kText;
+}
+
+ScanResult scan(const std::vector<std::string>& inputs, const std::vector<std::string>& excluded, const Warn& warn) {
+  ScanResult result;
+  Walk walk(excluded, warn);
+  for (const std::string& input : inputs) {
+    const std::string name = input_name(input);
+    for (const shard::PlanInput& earlier : result.inputs) {
+      if (earlier.name == name) {
+        fail(ErrorCode::kUsage, "{}: another input is also called {}; archive their parent directory or rename one", input,
+             display_text(name));
+      }
+    }
+    const std::string source = absolute_path(input);
+    struct stat status;
+    if (::stat(source.c_str(), &status) != 0) cannot("open", input);
+    result.inputs.push_back({name, source});
+    // Below a followed link lies the real directory; only its real path can be compared with what is excluded.
+    std::error_code error;
+    const std::filesystem::path real = std::filesystem::canonical(source, error);
+    walk.add(error || !S_ISDIR(status.st_mode) ? source : real.native(), name, true);
+    if (!error && S_ISDIR(status.st_mode)) result.inputs.back().source = real.native();
+  }
+  result.entries = walk.take();
+  if (result.entries.empty()) fail(ErrorCode::kInput, "{}: nothing to archive", inputs.empty() ? "" : display_text(inputs.front()));
+  std::sort(result.entries.begin(), result.entries.end(),
+            [](const auto& a, const auto& b) { return shard::path_less(a.file.path, b.file.path); });
+  return result;
+}
+
+}  // namespace fz::coordinator

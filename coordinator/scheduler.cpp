@@ -1,0 +1,93 @@
+#include "coordinator/scheduler.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace fz::coordinator {
+
+Scheduler::Scheduler(std::vector<Item> items, int ranks)
+    : queue_(items.begin(), items.end()), open_(items.size()), ranks_(static_cast<std::size_t>(ranks)) {
+  FZ_CHECK(ranks >= 1);
+  for (const Item& item : items) batchable_[item.block] = item.batchable;
+  FZ_CHECK(batchable_.size() == items.size());
+}
+
+Scheduler::RankState& Scheduler::state_of(Rank rank) {
+  if (number(rank) >= ranks_.size()) fail(ErrorCode::kLaunch, "scheduler: message from rank {} of {}", number(rank), ranks_.size());
+  return ranks_[number(rank)];
+}
+
+std::vector<Outgoing> Scheduler::on_ready(Rank rank, std::uint32_t capacity) {
+  std::vector<Outgoing> outgoing;
+  RankState& state = state_of(rank);
+  if (state.lost || state.stopped) return outgoing;
+  state.capacity = std::max<std::uint32_t>(capacity, 1);
+  deal(outgoing);
+  return outgoing;
+}
+
+bool Scheduler::on_block_done(Rank rank, BlockId block) {
+  state_of(rank).assigned.erase(block);
+  if (batchable_.erase(block) == 0) return false;
+  --open_;
+  // The block may have been taken from a rank that was given up, and now be queued or dealt again.
+  std::erase_if(queue_, [&](const Item& item) { return item.block == block; });
+  return true;
+}
+
+std::vector<Outgoing> Scheduler::after_done() {
+  std::vector<Outgoing> outgoing;
+  deal(outgoing);
+  return outgoing;
+}
+
+void Scheduler::on_finished(Rank rank) { state_of(rank).finished = true; }
+
+std::vector<Outgoing> Scheduler::on_rank_lost(Rank rank) {
+  RankState& state = state_of(rank);
+  std::vector<Outgoing> outgoing;
+  if (state.lost) return outgoing;
+  state.lost = true;
+  if (std::all_of(ranks_.begin(), ranks_.end(), [](const RankState& other) { return other.lost; })) {
+    fail(ErrorCode::kLaunch, "scheduler: every rank is lost; run the same command again to resume");
+  }
+  // Back to the front, in order, so that they are not the last ones to be done.
+  for (auto block = state.assigned.rbegin(); block != state.assigned.rend(); ++block) {
+    if (const auto open = batchable_.find(*block); open != batchable_.end()) queue_.push_front({*block, open->second});
+  }
+  state.assigned.clear();
+  deal(outgoing);
+  return outgoing;
+}
+
+bool Scheduler::finished() const {
+  return open_ == 0 && std::all_of(ranks_.begin(), ranks_.end(), [](const RankState& rank) { return rank.lost || rank.finished; });
+}
+
+void Scheduler::deal(std::vector<Outgoing>& outgoing) {
+  for (std::size_t index = 0; index < ranks_.size(); ++index) {
+    RankState& state = ranks_[index];
+    if (state.lost || state.stopped || state.capacity == 0) continue;
+    const Rank rank{static_cast<std::uint32_t>(index)};
+    if (open_ == 0) {
+      state.stopped = true;
+      outgoing.push_back({rank, comm::Stop{}});
+      continue;
+    }
+    comm::Assign assign;
+    while (!queue_.empty() && assign.blocks.size() < state.capacity) {
+      const Item item = queue_.front();
+      if (!assign.blocks.empty() && !item.batchable) break;
+      queue_.pop_front();
+      assign.blocks.push_back(item.block);
+      state.assigned.insert(item.block);
+      if (!item.batchable) break;
+    }
+    if (assign.blocks.empty()) continue;
+    state.capacity = 0;
+    outgoing.push_back({rank, std::move(assign)});
+  }
+}
+
+}  // namespace fz::coordinator

@@ -1,0 +1,56 @@
+// Exact inference: from tokens to the logits of the next token, the same bits on every backend, batch, thread count and
+// split between prefill and steps (docs/numerics.md). Owns packed weights and scratch; one caller at a time, parallel
+// inside over the given pool.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "model/kernels/kernels.h"
+#include "model/model.h"
+
+namespace fz::model {
+
+/// Keys and values of one lane's current chunk, quantized once when written. Made by Engine::make_cache.
+class KvCache;
+
+/// One lane's part of a step: the cache knows its position.
+struct StepInput {
+  KvCache* cache = nullptr;
+  TokenId token = 0;  ///< The token before the one to predict; ignored where `restarts` is set.
+  bool restarts = false;  ///< Begins a new chunk: the begin token at position 0.
+};
+
+class Engine {
+ public:
+  /// Receives base-2 logits [vocabulary_size] of one prediction; may be called from several threads at once, once for
+  /// each prediction, `thread` in [0, pool.threads()).
+  using ChunkVisitor = std::function<void(std::size_t chunk, std::size_t position, int thread, const float* logits)>;
+  using StepVisitor = std::function<void(std::size_t input, int thread, const float* logits)>;
+
+  Engine(std::shared_ptr<const Model> model, const Kernels& kernels, ThreadPool& pool);
+  ~Engine();
+
+  /// Teacher forcing: for every chunk (1 … context tokens) and position p, the logits of chunk[p] given the begin token
+  /// and chunk[0 … p-1].
+  void prefill(std::span<const std::span<const TokenId>> chunks, const ChunkVisitor& visitor);
+
+  /// One token for each lane: the logits of the token after `token`. A lane may take at most context steps between
+  /// restarts, and may occur once in `inputs`.
+  void step(std::span<const StepInput> inputs, const StepVisitor& visitor);
+
+  std::unique_ptr<KvCache, void (*)(KvCache*)> make_cache() const;
+
+  const Model& model() const;
+  const Kernels& kernels() const;
+  ThreadPool& pool() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace fz::model

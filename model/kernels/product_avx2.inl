@@ -1,0 +1,66 @@
+// Integer products with 256-bit vectors: int8 is widened to int16 and multiplied with vpmaddwd, whose pair sums are
+// exact in int32 (vpmaddubsw would saturate at 16 bits). Included inside an anonymous namespace.
+
+/// Adds `ROWS` rows of a times 8 columns of a panel. An accumulator vector holds 4 columns with 2 partial sums each.
+template <int ROWS>
+inline void multiply_half_panel(const std::int16_t* a, std::size_t a_stride, const std::int8_t* b, std::size_t groups,
+                                std::int32_t* c, std::size_t c_stride) {
+  __m256i sums[ROWS][2];
+#pragma GCC unroll 8
+  for (int row = 0; row < ROWS; ++row) sums[row][0] = sums[row][1] = _mm256_setzero_si256();
+  for (std::size_t group = 0; group < groups; ++group) {
+    const auto* b_group = reinterpret_cast<const __m128i*>(b + group * kPanelColumns * kPanelDepth);
+    const __m256i b_low = _mm256_cvtepi8_epi16(_mm_load_si128(b_group));
+    const __m256i b_high = _mm256_cvtepi8_epi16(_mm_load_si128(b_group + 1));
+#pragma GCC unroll 8
+    for (int row = 0; row < ROWS; ++row) {
+      long long four_values;
+      __builtin_memcpy(&four_values, a + row * a_stride + group * kPanelDepth, sizeof four_values);
+      const __m256i a_group = _mm256_set1_epi64x(four_values);
+      sums[row][0] = _mm256_add_epi32(sums[row][0], _mm256_madd_epi16(a_group, b_low));
+      sums[row][1] = _mm256_add_epi32(sums[row][1], _mm256_madd_epi16(a_group, b_high));
+      FZ_KEEP_IN_REGISTER(sums[row][0]);
+      FZ_KEEP_IN_REGISTER(sums[row][1]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int row = 0; row < ROWS; ++row) {
+    const __m256i pairs = _mm256_hadd_epi32(sums[row][0], sums[row][1]);
+    const __m256i columns = _mm256_permute4x64_epi64(pairs, 0xd8);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(c + row * c_stride), columns);
+  }
+}
+
+void multiply_rows(const std::int16_t* a, std::size_t a_stride, std::size_t rows, const PackedOperand& b,
+                   std::size_t depth_used, std::int32_t* c, std::size_t c_stride) {
+  const std::size_t groups = depth_used / kPanelDepth;
+  for (std::size_t column = 0; column < b.columns; column += kPanelColumns / 2) {
+    const std::int8_t* panel = b.data + packed_offset(column, 0, b.depth);
+    std::size_t row = 0;
+    for (; row + 6 <= rows; row += 6) {
+      multiply_half_panel<6>(a + row * a_stride, a_stride, panel, groups, c + row * c_stride + column, c_stride);
+    }
+    const std::int16_t* a_rest = a + row * a_stride;
+    std::int32_t* c_rest = c + row * c_stride + column;
+    switch (rows - row) {
+      case 5: multiply_half_panel<5>(a_rest, a_stride, panel, groups, c_rest, c_stride); break;
+      case 4: multiply_half_panel<4>(a_rest, a_stride, panel, groups, c_rest, c_stride); break;
+      case 3: multiply_half_panel<3>(a_rest, a_stride, panel, groups, c_rest, c_stride); break;
+      case 2: multiply_half_panel<2>(a_rest, a_stride, panel, groups, c_rest, c_stride); break;
+      case 1: multiply_half_panel<1>(a_rest, a_stride, panel, groups, c_rest, c_stride); break;
+      default: break;
+    }
+  }
+}
+
+void product_s16(const std::int16_t* a, std::size_t a_stride, std::size_t rows, const PackedOperand& b,
+                 std::size_t depth_used, std::int32_t* c, std::size_t c_stride) {
+  multiply_rows(a, a_stride, rows, b, depth_used, c, c_stride);
+}
+
+void product_s8(const std::int8_t* a, std::size_t rows, const PackedOperand& b, std::int32_t* c,
+                std::size_t c_stride, void* scratch) {
+  auto* widened = static_cast<std::int16_t*>(scratch);
+  for (std::size_t i = 0; i < rows * b.depth; ++i) widened[i] = a[i];
+  multiply_rows(widened, b.depth, rows, b, b.depth, c, c_stride);
+}

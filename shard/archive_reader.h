@@ -1,0 +1,60 @@
+// An archive open for reading: structure parsed and checked at once, blocks read on demand. Immutable after construction; any thread.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "shard/archive_format.h"
+#include "shard/file_table.h"
+
+namespace fz::shard {
+
+/// What the index says of a block, and where it lies.
+struct IndexedBlock {
+  Codec codec = Codec::kStored;
+  std::uint64_t raw_offset = 0;
+  std::uint32_t raw_bytes = 0;
+  std::uint32_t payload_bytes = 0;
+  std::uint64_t file_offset = 0;  ///< Of the block header.
+};
+
+struct StoredBlock {
+  BlockHeader header;
+  Bytes payload;
+};
+
+class ArchiveReader {
+ public:
+  /// Throws Error(kInput) when the file cannot be read, Error(kCorrupt) or Error(kUnsupported) when it is no good archive.
+  explicit ArchiveReader(const std::filesystem::path& path);
+
+  const std::string& name() const { return name_; }
+  const Header& header() const { return header_; }
+  const Footer& footer() const { return footer_; }
+  const std::vector<FileEntry>& entries() const { return entries_; }
+  const std::vector<IndexedBlock>& blocks() const { return blocks_; }
+  std::uint64_t archive_bytes() const { return archive_bytes_; }
+  bool needs_model() const { return !header_.model.is_none(); }
+
+  /// Reads one block and checks header, agreement with the index, and payload check. Throws Error(kCorrupt).
+  StoredBlock read_block(BlockId id) const;
+
+ private:
+  void parse_index(ByteSpan bytes);
+
+  std::string name_;
+  File file_;
+  std::uint64_t archive_bytes_ = 0;
+  Header header_;
+  Footer footer_;
+  std::vector<FileEntry> entries_;
+  std::vector<IndexedBlock> blocks_;
+};
+
+/// Throws Error(kModel) unless `given` is what the archive was made with; `given` may be none when no model was found.
+void require_model(const ArchiveReader& archive, const ModelIdentity& given);
+
+}  // namespace fz::shard

@@ -1,0 +1,60 @@
+// The frozen plan of a compress job (`OUT.fz.job/plan`): what goes in, cut how, coded by which model. Made by the coordinator, read by
+// every rank; independent of ranks and threads. Plain data and pure functions.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "shard/archive_format.h"
+#include "shard/file_table.h"
+
+namespace fz::shard {
+
+/// What kind of codec a file's bytes are offered to.
+enum class Kind : std::uint8_t { kText = 0, kBinary = 1 };
+
+/// An input argument: its name in the archive and where it lies.
+struct PlanInput {
+  std::string name;
+  std::string source;  ///< Absolute path.
+
+  bool operator==(const PlanInput&) const = default;
+};
+
+struct PlanEntry {
+  FileEntry file;
+  Kind kind = Kind::kText;  ///< Regular files.
+
+  bool operator==(const PlanEntry&) const = default;
+};
+
+struct PlanBlock {
+  std::uint64_t raw_offset = 0;
+  std::uint32_t raw_bytes = 0;
+  Kind kind = Kind::kText;
+
+  bool operator==(const PlanBlock&) const = default;
+};
+
+struct Plan {
+  TokenCoder coder = TokenCoder::kRange;
+  std::uint32_t block_bytes = kDefaultBlockBytes;
+  ModelIdentity model;  ///< None when no block is text.
+  std::vector<PlanInput> inputs;
+  std::vector<PlanEntry> entries;  ///< In the order of the file table.
+  std::vector<PlanBlock> blocks;   ///< Tile the corpus stream.
+
+  std::uint64_t corpus_bytes() const;
+  std::vector<FileEntry> file_entries() const;
+};
+
+/// The path to read an entry from.
+std::string source_path(const Plan& plan, const FileEntry& entry);
+
+Bytes serialize_plan(const Plan& plan);
+/// Throws Error(kCorrupt).
+Plan parse_plan(ByteSpan bytes, const std::string& source);
+
+}  // namespace fz::shard

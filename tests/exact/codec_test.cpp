@@ -1,0 +1,142 @@
+// The language-model codec end to end: lossless on any bytes, and the same payload whatever computes it.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "model/backend.h"
+#include "model/model_file.h"
+#include "shard/language_model_codec.h"
+#include "shard/lanes.h"
+#include "tests/exact/random_model.h"
+
+namespace fz::shard {
+namespace {
+
+using test::random_model;
+using test::test_seed;
+
+Bytes bytes_of(std::string_view text) {
+  const ByteSpan span = as_byte_span(text);
+  return {span.begin(), span.end()};
+}
+
+/// Text with some structure, from arithmetic alone.
+Bytes sample_text(std::size_t size_bytes, std::uint64_t seed) {
+  static constexpr std::string_view kWords[] = {"the ", "archive ", "decodes ", "to ", "same\n", "bytes, ", "0x3f ", "{}\t", "größe "};
+  std::mt19937_64 random(seed);
+  Bytes text;
+  while (text.size() < size_bytes) {
+    for (char c : kWords[random() % std::size(kWords)]) text.push_back(static_cast<std::uint8_t>(c));
+  }
+  text.resize(size_bytes);
+  return text;
+}
+
+std::shared_ptr<const model::Model> small_model() {
+  static const auto made = random_model(7, {1000, 32, 2, 4, 2, 8, 48, 24, 0, 1e-5f, false});
+  return made;
+}
+
+class CodecTest : public testing::TestWithParam<TokenCoder> {
+ protected:
+  static void expect_round_trip(LanguageModelCodec& codec, const Bytes& raw) {
+    const Bytes payload = codec.encode(raw, GetParam());
+    EXPECT_EQ(codec.decode(payload, static_cast<std::uint32_t>(raw.size()), GetParam(), "test"), raw);
+  }
+};
+
+TEST_P(CodecTest, RoundTripOfAnyBytes) {
+  ThreadPool pool(2);
+  LanguageModelCodec codec(small_model(), pool);
+  std::mt19937_64 random(test_seed());
+  expect_round_trip(codec, {});
+  expect_round_trip(codec, {0});
+  expect_round_trip(codec, bytes_of("<|bos|>"));
+  for (std::size_t size : {1, 23, 24, 25, 95, 96, 97, 1000, 5000}) {
+    Bytes noise(size);
+    for (std::uint8_t& byte : noise) byte = static_cast<std::uint8_t>(random());
+    expect_round_trip(codec, noise);
+    expect_round_trip(codec, sample_text(size, test_seed()));
+    expect_round_trip(codec, Bytes(size, 'a'));
+  }
+}
+
+TEST_P(CodecTest, PayloadIsTheSameForAllBackendsAndThreads) {
+  const Bytes raw = sample_text(6000, 3);
+  ThreadPool one(1), three(3);
+  LanguageModelCodec reference(small_model(), one, "scalar");
+  const Bytes expected = reference.encode(raw, GetParam());
+  for (const model::Backend& backend : model::backends()) {
+    if (!backend.is_available) continue;
+    for (ThreadPool* pool : {&one, &three}) {
+      SCOPED_TRACE(testing::Message() << backend.name << ", " << pool->threads() << " threads");
+      LanguageModelCodec codec(small_model(), *pool, std::string(backend.name));
+      EXPECT_EQ(codec.encode(raw, GetParam()), expected);
+      EXPECT_EQ(codec.decode(expected, static_cast<std::uint32_t>(raw.size()), GetParam(), "test"), raw);
+    }
+  }
+}
+
+TEST_P(CodecTest, DefaultModelCompressesText) {
+  ThreadPool pool(2);
+  LanguageModelCodec codec(model::embedded_model(), pool);
+  const Bytes raw = sample_text(9000, 5);
+  const Bytes payload = codec.encode(raw, GetParam());
+  EXPECT_LT(payload.size(), raw.size() / 2);
+  EXPECT_EQ(codec.decode(payload, static_cast<std::uint32_t>(raw.size()), GetParam(), "test"), raw);
+}
+
+// A damaged payload throws or yields other bytes, which the block's hash finds; it never crashes or hangs.
+TEST_P(CodecTest, DamagedPayloads) {
+  ThreadPool pool(1);
+  LanguageModelCodec codec(small_model(), pool);
+  const Bytes raw = sample_text(700, 9);
+  const Bytes payload = codec.encode(raw, GetParam());
+  const auto raw_size = static_cast<std::uint32_t>(raw.size());
+  auto decodes_or_throws = [&](const Bytes& damaged) {
+    try {
+      EXPECT_EQ(codec.decode(damaged, raw_size, GetParam(), "test").size(), raw.size());
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kCorrupt);
+    }
+  };
+  for (std::size_t size = 0; size < payload.size(); size += 3) {
+    decodes_or_throws(Bytes(payload.begin(), payload.begin() + static_cast<std::ptrdiff_t>(size)));
+  }
+  std::mt19937_64 random(test_seed());
+  for (int i = 0; i < 100; ++i) {
+    Bytes damaged = payload;
+    damaged[i < 8 ? static_cast<std::size_t>(i) % damaged.size() : random() % damaged.size()] ^= static_cast<std::uint8_t>(1 + random() % 255);
+    decodes_or_throws(damaged);
+  }
+}
+
+TEST_P(CodecTest, AbsurdCountsAreRefused) {
+  ThreadPool pool(1);
+  LanguageModelCodec codec(small_model(), pool);
+  for (const Bytes& payload : {Bytes{0xff, 0xff, 0xff, 0xff, 0x0f, 0}, Bytes{10, 40}, Bytes{10, 11}, Bytes{10, 1}, Bytes{}}) {
+    EXPECT_THROW(codec.decode(payload, 100, GetParam(), "test"), Error);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Coders, CodecTest, testing::Values(TokenCoder::kRange, TokenCoder::kRanks),
+                         [](const auto& info) { return info.param == TokenCoder::kRange ? "range" : "ranks"; });
+
+TEST(Lanes, CoverAllTokensInWholeChunks) {
+  for (std::uint32_t tokens : {0u, 1u, 511u, 512u, 513u, 5000u, 100000u, 390001u}) {
+    for (std::uint32_t count : {1u, 2u, 8u, 64u, choose_lane_count(tokens, 512)}) {
+      const std::vector<Lane> lanes = divide_into_lanes(tokens, 512, count);
+      std::uint32_t next = 0;
+      for (const Lane& lane : lanes) {
+        EXPECT_EQ(lane.begin, next);
+        EXPECT_LE(lane.begin, lane.end);
+        EXPECT_TRUE(lane.begin % 512 == 0 || lane.begin == tokens);
+        next = lane.end;
+      }
+      EXPECT_EQ(next, tokens);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace fz::shard

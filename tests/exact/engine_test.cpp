@@ -1,0 +1,184 @@
+// The exactness contract on whole models: every backend, number of threads, batch and split between prefill and steps
+// gives the frequency tables that the scalar backend gives; golden hashes pin the numerics version.
+#include <gtest/gtest.h>
+
+#include "base/hash.h"
+#include "model/backend.h"
+#include "model/engine.h"
+#include "model/frequency_table.h"
+#include "tests/exact/random_model.h"
+
+namespace fz::model {
+namespace {
+
+using test::random_model;
+using test::test_seed;
+
+/// One hash for the table of each prediction, by chunk and position.
+using TableHashes = std::vector<std::vector<Hash>>;
+using Chunks = std::vector<std::vector<TokenId>>;
+
+Hash hash_table(const Kernels& kernels, const float* logits, std::uint32_t vocabulary_size) {
+  FrequencyTable table(vocabulary_size);
+  table.fill(kernels, logits);
+  return hash_bytes({reinterpret_cast<const std::uint8_t*>(table.frequencies()), vocabulary_size * sizeof(std::uint32_t)});
+}
+
+TableHashes prefill_hashes(Engine& engine, const Chunks& chunks) {
+  TableHashes hashes;
+  std::vector<std::span<const TokenId>> spans;
+  for (const auto& chunk : chunks) {
+    hashes.emplace_back(chunk.size());
+    spans.push_back(chunk);
+  }
+  engine.prefill(spans, [&](std::size_t chunk, std::size_t position, int, const float* logits) {
+    hashes[chunk][position] = hash_table(engine.kernels(), logits, engine.model().config.vocabulary_size);
+  });
+  return hashes;
+}
+
+/// Every lane takes the chunks i, i + lanes, i + 2·lanes … one after another; lane i starts i steps late, so that a
+/// batch mixes positions.
+TableHashes step_hashes(Engine& engine, const Chunks& chunks, std::size_t lanes) {
+  TableHashes hashes;
+  for (const auto& chunk : chunks) hashes.emplace_back(chunk.size());
+  struct LaneState {
+    std::unique_ptr<KvCache, void (*)(KvCache*)> cache;
+    std::size_t chunk;
+    std::size_t position = 0;
+  };
+  std::vector<LaneState> states;
+  for (std::size_t lane = 0; lane < lanes; ++lane) states.push_back({engine.make_cache(), lane});
+  for (std::size_t t = 0;; ++t) {
+    std::vector<StepInput> inputs;
+    std::vector<LaneState*> active;
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      LaneState& state = states[lane];
+      if (t < lane || state.chunk >= chunks.size()) continue;
+      const bool restarts = state.position == 0;
+      inputs.push_back({state.cache.get(), restarts ? 0 : chunks[state.chunk][state.position - 1], restarts});
+      active.push_back(&state);
+    }
+    if (inputs.empty() && t >= lanes) return hashes;
+    engine.step(inputs, [&](std::size_t input, int, const float* logits) {
+      const LaneState& state = *active[input];
+      hashes[state.chunk][state.position] =
+          hash_table(engine.kernels(), logits, engine.model().config.vocabulary_size);
+    });
+    for (LaneState* state : active) {
+      if (++state->position == chunks[state->chunk].size()) {
+        state->position = 0;
+        state->chunk += lanes;
+      }
+    }
+  }
+}
+
+Chunks random_chunks(std::mt19937_64& random, const ModelConfig& config, std::size_t count) {
+  Chunks chunks(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t size = i == 0 ? config.context : 1 + random() % config.context;
+    for (std::size_t k = 0; k < size; ++k) chunks[i].push_back(static_cast<TokenId>(random() % config.vocabulary_size));
+  }
+  return chunks;
+}
+
+struct Shape {
+  const char* name;
+  ModelConfig config;
+  bool is_extreme;
+  std::size_t chunks;
+};
+
+ModelConfig shape(std::uint32_t vocabulary, std::uint32_t width, std::uint32_t layers, std::uint32_t heads,
+                  std::uint32_t kv_heads, std::uint32_t head_width, std::uint32_t feed_forward, std::uint32_t context,
+                  bool tied) {
+  return {vocabulary, width, layers, heads, kv_heads, head_width, feed_forward, context, 0, 1e-5f, tied};
+}
+
+const Shape kShapes[] = {
+    {"odd", shape(300, 20, 2, 4, 2, 4, 36, 10, false), false, 7},
+    {"grouped", shape(1000, 64, 3, 8, 1, 12, 100, 70, true), false, 6},
+    {"wide_head", shape(257, 68, 1, 2, 2, 100, 132, 33, true), true, 5},
+    {"long_context", shape(260, 8, 1, 1, 1, 8, 12, 2100, true), true, 2},  // more keys than an int32 sum may have
+};
+
+class EngineTest : public testing::TestWithParam<Shape> {};
+
+TEST_P(EngineTest, AllWaysGiveTheTablesOfTheScalarBackend) {
+  std::printf("seed %llu (FZ_TEST_SEED)\n", static_cast<unsigned long long>(test_seed()));
+  std::mt19937_64 random(test_seed());
+  const auto model = random_model(test_seed(), GetParam().config, GetParam().is_extreme);
+  const Chunks chunks = random_chunks(random, model->config, GetParam().chunks);
+  ThreadPool one(1), three(3);
+  Engine reference(model, scalar_kernels(), one);
+  const TableHashes expected = prefill_hashes(reference, chunks);
+  for (const Backend& backend : backends()) {
+    if (!backend.is_available) {
+      std::printf("this CPU lacks %s\n", backend.name.data());
+      continue;
+    }
+    for (ThreadPool* pool : {&one, &three}) {
+      SCOPED_TRACE(testing::Message() << backend.name << ", " << pool->threads() << " threads");
+      Engine engine(model, *backend.kernels, *pool);
+      EXPECT_EQ(prefill_hashes(engine, chunks), expected);
+      EXPECT_EQ(step_hashes(engine, chunks, 1), expected);
+      EXPECT_EQ(step_hashes(engine, chunks, 4), expected);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, EngineTest, testing::ValuesIn(kShapes),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+/// Tokens that depend on nothing but arithmetic.
+Chunks golden_chunks(const ModelConfig& config) {
+  Chunks chunks(3);
+  std::uint32_t state = 1;
+  for (std::size_t size : {std::size_t{512}, std::size_t{40}, std::size_t{1}}) {
+    auto& chunk = chunks[size == 512 ? 0 : size == 40 ? 1 : 2];
+    for (std::size_t i = 0; i < size; ++i) {
+      state = state * 1664525u + 1013904223u;
+      chunk.push_back((state >> 8) % config.vocabulary_size);
+    }
+  }
+  return chunks;
+}
+
+// The promise of numerics version 1. If this fails, archives already made can no longer be decoded: either the change is
+// wrong, or it needs a new numerics version beside the old one.
+constexpr const char* kGoldenDefaultModel = "768b2be3cd8ae63726c02323df24aba3f69fdb8e05aab3283ae4c3f1568ad4dd";
+constexpr const char* kGoldenShortChunks = "74ec78412dedb7b8b8788c7bb9fd636dc8ae1ade87413d3add7687292b3aaabf";
+
+TEST(GoldenTables, DefaultModel) {
+  ASSERT_EQ(kNumericsVersion, 1u);
+  const auto model = embedded_model();
+  const Chunks chunks = golden_chunks(model->config);
+  ThreadPool pool(2);
+  for (const Backend& backend : backends()) {
+    if (!backend.is_available) continue;
+    SCOPED_TRACE(backend.name);
+    // The scalar backend takes milliseconds a token: it computes the two short chunks only.
+    Chunks subset = chunks;
+    if (backend.kernels == &scalar_kernels()) subset.erase(subset.begin());
+    Engine engine(model, *backend.kernels, pool);
+    TableHashes hashes = prefill_hashes(engine, subset);
+    EXPECT_EQ(step_hashes(engine, subset, 2), hashes);
+    if (subset.size() == chunks.size()) {
+      Hasher all;
+      for (const auto& chunk : hashes) {
+        for (const Hash& hash : chunk) all.update(hash);
+      }
+      EXPECT_EQ(to_hex(all.finish()), kGoldenDefaultModel);
+      hashes.erase(hashes.begin());
+    }
+    Hasher short_chunks;
+    for (const auto& chunk : hashes) {
+      for (const Hash& hash : chunk) short_chunks.update(hash);
+    }
+    EXPECT_EQ(to_hex(short_chunks.finish()), kGoldenShortChunks);
+  }
+}
+
+}  // namespace
+}  // namespace fz::model

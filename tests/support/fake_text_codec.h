@@ -1,0 +1,52 @@
+// A stand-in for the language model: zstd with the known text as dictionary, so that it wins on known text, and loses elsewhere.
+#pragma once
+
+#include <zstd.h>
+
+#include <memory>
+
+#include "shard/text_codec.h"
+#include "support/small_corpus.h"
+
+namespace fz::test {
+
+class FakeTextCodec final : public shard::TextCodec {
+ public:
+  /// `weights` distinguishes models.
+  explicit FakeTextCodec(std::uint8_t weights = 1) { identity_.weights_hash.fill(weights); }
+
+  Bytes encode(ByteSpan raw, shard::TokenCoder coder) override {
+    Bytes payload(ZSTD_compressBound(raw.size()) + 1);
+    const std::unique_ptr<ZSTD_CCtx, std::size_t (*)(ZSTD_CCtx*)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
+    payload[0] = static_cast<std::uint8_t>(coder);
+    const std::size_t size = ZSTD_compress_usingDict(context.get(), payload.data() + 1, payload.size() - 1, raw.data(), raw.size(),
+                                                     known_text().data(), known_text().size(), 19);
+    FZ_CHECK(!ZSTD_isError(size));
+    payload.resize(size + 1);
+    return payload;
+  }
+
+  Bytes decode(ByteSpan payload, std::uint32_t raw_bytes, shard::TokenCoder coder, const std::string& source) override {
+    if (payload[0] != static_cast<std::uint8_t>(coder)) fail(ErrorCode::kCorrupt, "{}: another coder", source);
+    Bytes raw(raw_bytes);
+    const std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
+    const std::size_t size = ZSTD_decompress_usingDict(context.get(), raw.data(), raw.size(), payload.data() + 1, payload.size() - 1,
+                                                       known_text().data(), known_text().size());
+    if (ZSTD_isError(size)) fail(ErrorCode::kCorrupt, "{}: fake model: damaged", source);
+    raw.resize(size);
+    return raw;
+  }
+
+  shard::ModelIdentity identity() const override { return identity_; }
+
+ private:
+  shard::ModelIdentity identity_ = [] {
+    shard::ModelIdentity identity;
+    identity.numerics_version = 1;
+    identity.context = 64;
+    identity.tokenizer_hash.fill(2);
+    return identity;
+  }();
+};
+
+}  // namespace fz::test

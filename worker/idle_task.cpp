@@ -1,0 +1,18 @@
+#include "base/error.h"
+#include "worker/tasks.h"
+
+namespace fz::worker {
+namespace {
+
+class IdleTask final : public Task {
+ public:
+  void begin(const comm::Begin&, Rank) override {}
+  std::uint32_t capacity() const override { return 1; }
+  void process(std::span<const BlockId>, const Report&) override { FZ_CHECK(false && "an idle task gets no blocks"); }
+};
+
+}  // namespace
+
+std::unique_ptr<Task> make_idle_task() { return std::make_unique<IdleTask>(); }
+
+}  // namespace fz::worker

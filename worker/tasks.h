@@ -1,0 +1,39 @@
+// The three kinds of block work: compress into a shard file, restore into a staging directory, check. Each task owns what it works with and is
+// used by one worker; cheap blocks run side by side on its threads.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "shard/text_codec.h"
+#include "worker/worker.h"
+
+namespace fz::worker {
+
+/// What every task needs. `make_text_codec` is called for the first block that needs a model.
+struct Resources {
+  std::shared_ptr<ThreadPool> pool;
+  shard::TextCodecFactory make_text_codec;
+};
+
+struct CompressSettings {
+  std::filesystem::path job_directory;
+  bool check_decode = false;  ///< Decode each block after coding it and compare.
+};
+
+struct RestoreSettings {
+  std::filesystem::path archive;
+  std::filesystem::path target;
+  std::vector<std::string> patterns;
+};
+
+std::unique_ptr<Task> make_compress_task(CompressSettings settings, Resources resources);
+std::unique_ptr<Task> make_restore_task(RestoreSettings settings, Resources resources);
+std::unique_ptr<Task> make_verify_task(std::filesystem::path archive, Resources resources);
+/// For a job in which nothing is left to do.
+std::unique_ptr<Task> make_idle_task();
+
+}  // namespace fz::worker
