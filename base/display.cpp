@@ -38,7 +38,8 @@ std::string display_text(std::string_view text) {
     const std::size_t length = utf8_sequence_bytes(text);
     const auto lead = static_cast<unsigned char>(text[0]);
     // U+0080 to U+009F are control characters too; some terminals obey them.
-    const bool control = lead < 0x20 || lead == 0x7F || (length == 2 && lead == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0);
+    const bool control =
+        lead < 0x20 || lead == 0x7F || (length == 2 && lead == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0);
     if (length == 0 || control) {
       const std::size_t count = length == 0 ? 1 : length;
       for (std::size_t i = 0; i < count; ++i) result += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[i]));

@@ -12,7 +12,9 @@
 namespace fz {
 namespace {
 
-std::string reason() { return std::generic_category().message(errno); }
+std::string reason() {
+  return std::generic_category().message(errno);
+}
 
 int open_or_fail(const std::filesystem::path& path, int flags, ErrorCode code, const char* verb) {
   const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, 0666);

@@ -9,7 +9,9 @@ volatile std::sig_atomic_t noted_signal = 0;
 struct sigaction old_interrupt;
 struct sigaction old_terminate;
 
-void note(int signal) { noted_signal = signal; }
+void note(int signal) {
+  noted_signal = signal;
+}
 
 }  // namespace
 

@@ -16,8 +16,9 @@ CoreMask allowed_cores();
 
 int count_cores(const CoreMask& mask);
 
-/// Threads for rank `own` among the ranks of its node: its cores, each divided by the number of ranks that may use it. So ranks
-/// that are bound to different cores keep all of theirs, and ranks that share all cores share them evenly. At least 1.
+/// Threads for rank `own` among the ranks of its node: its cores, each divided by the number of ranks that may use it.
+/// So ranks that are bound to different cores keep all of theirs, and ranks that share all cores share them evenly. At
+/// least 1.
 int fair_threads(std::span<const CoreMask> masks, std::size_t own);
 
 }  // namespace fz

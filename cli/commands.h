@@ -1,4 +1,5 @@
-// The commands of the tool, one file each. A command registers its options; when it is chosen, `chosen` becomes what to do. Main thread.
+// The commands of the tool, one file each. A command registers its options; when it is chosen, `chosen` becomes what to
+// do. Main thread.
 #pragma once
 
 #include <CLI/CLI.hpp>

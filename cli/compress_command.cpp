@@ -46,14 +46,21 @@ void compress(const CompressOptions& options, const Context& context) {
   request.model_identity = [&] { return workplace.load_model(); };
   request.warn = [&](const std::string& text) { context.warn(text); };
   coordinator::CompressJob job(request);
-  std::uint64_t reused = 0;
+  std::uint64_t reused_raw_bytes = 0;  // of an earlier run: not this run's speed
   if (job.was_complete()) {
     // The other ranks wait for a beginning and an end.
-    coordinate(context, options.work, {.verb = "checking", .begin = {}, .items = {}, .task = worker::make_idle_task(), .commit = {}, .raw_bytes_of = {}});
+    coordinate(context, options.work,
+               {.verb = "checking",
+                .begin = {},
+                .items = {},
+                .task = worker::make_idle_task(),
+                .commit = {},
+                .raw_bytes_of = {}});
   } else {
-    reused = job.reused_blocks();
-    if (reused > 0 && !options.work.quiet) {
-      context.err << fmt::format("fz-dist: {}: resuming: {} of {} blocks are there\n", output.string(), reused, job.plan().blocks.size());
+    reused_raw_bytes = job.reused_raw_bytes();
+    if (job.reused_blocks() > 0 && !options.work.quiet) {
+      context.err << fmt::format("fz-dist: {}: resuming: {} of {} blocks are there\n", output.string(),
+                                 job.reused_blocks(), job.plan().blocks.size());
     }
     BlockWork work;
     work.verb = "compressing";
@@ -63,7 +70,7 @@ void compress(const CompressOptions& options, const Context& context) {
     work.commit = [&](coordinator::DoneBlocks done) { job.commit(done); };
     work.raw_bytes_of = [&](BlockId id) { return job.plan().blocks[number(id)].raw_bytes; };
     work.total_raw_bytes = job.plan().corpus_bytes();
-    work.done_raw_bytes = job.reused_raw_bytes();
+    work.done_raw_bytes = reused_raw_bytes;
     coordinate(context, options.work, std::move(work));
     job.merge();
   }
@@ -72,9 +79,10 @@ void compress(const CompressOptions& options, const Context& context) {
   const auto raw = static_cast<double>(size.raw_bytes);
   const auto archive = static_cast<double>(size.archive_bytes);
   const double seconds = watch.seconds();
-  context.out << fmt::format("{}: {} -> {} bytes, ratio {:.3f}, {:.3f} bits/byte, {:.2f} s, {:.1f} KB/s ({})\n", output.string(),
-                             size.raw_bytes, size.archive_bytes, raw / archive, raw > 0 ? 8 * archive / raw : 0.0, seconds,
-                             raw / 1000 / seconds, describe_ranks(context, workplace.threads()));
+  context.out << fmt::format(
+      "{}: {} -> {} bytes, ratio {:.3f}, {:.3f} bits/byte, {:.2f} s, {:.1f} KB/s ({})\n", output.string(),
+      size.raw_bytes, size.archive_bytes, raw / archive, raw > 0 ? 8 * archive / raw : 0.0, seconds,
+      (raw - static_cast<double>(reused_raw_bytes)) / 1000 / seconds, describe_ranks(context, workplace.threads()));
 }
 
 }  // namespace
@@ -83,12 +91,17 @@ void add_compress(CLI::App& app, Context& context) {
   const auto options = std::make_shared<CompressOptions>();
   CLI::App* const command = app.add_subcommand("compress", "Make an archive of files and directories");
   command->footer(
-      "Paths are stored as tar does: 'compress a/corpus/' holds corpus/... Symbolic links are stored as links; devices, pipes\n"
-      "and sockets are skipped. While it works, OUT.fz.job/ holds what is finished; the same command resumes.");
+      "Paths are stored as tar does: 'compress a/corpus/' holds corpus/... Symbolic links are stored as links;\n"
+      "devices, pipes and sockets are skipped. While it works, OUT.fz.job/ holds what is finished; the same\n"
+      "command given again resumes.");
   command->add_option("INPUT", options->inputs, "Files and directories")->required();
-  command->add_option("-o,--output", options->output, "The archive; default: NAME.fz in the working directory")->type_name("OUT.fz");
-  command->add_flag("--force", options->force, "Replace an existing archive; discard an unfinished run that does not fit");
-  command->add_option("--coder", options->coder, "How the model's predictions become bits: range (smaller) or ranks (FineZip's)")
+  command->add_option("-o,--output", options->output, "The archive; default: NAME.fz in the working directory")
+      ->type_name("OUT.fz");
+  command->add_flag("--force", options->force,
+                    "Replace an existing archive; discard an unfinished run that does not fit");
+  command
+      ->add_option("--coder", options->coder,
+                   "How the model's predictions become bits: range (smaller) or ranks (FineZip's)")
       ->type_name("range|ranks")
       ->check(CLI::IsMember({"range", "ranks"}));
   command->add_option("--block-size", options->block_bytes, "Raw bytes per block, 64KiB to 64MiB; default 1MiB")

@@ -17,8 +17,12 @@ struct RestoreOptions {
 };
 
 constexpr const char* kTargetRule =
-    "Files appear under their names only when all of them are complete. A target directory that is not empty is refused; the\n"
-    "working directory may hold other things, if nothing in it has a name that the archive brings.";
+    "Files appear under their names only when all of them are complete. A target directory that is not empty is\n"
+    "refused; the working directory may hold other things, if none has a name that the archive brings.";
+
+constexpr const char* kPatternRule =
+    "A PATTERN is a shell glob over the whole path, in which * also matches /; one that names a directory takes\n"
+    "everything below it.\n";
 
 void restore(const RestoreOptions& options, const Context& context) {
   const Stopwatch watch;
@@ -50,12 +54,14 @@ void restore(const RestoreOptions& options, const Context& context) {
   const std::uint64_t raw_bytes = job.selection().raw_bytes();
   const double seconds = watch.seconds();
   context.out << fmt::format("{}: restored {} entries, {} bytes, {:.2f} s, {:.1f} KB/s ({})\n", options.archive,
-                             job.selection().entries().size(), raw_bytes, seconds, static_cast<double>(raw_bytes) / 1000 / seconds,
+                             job.selection().entries().size(), raw_bytes, seconds,
+                             static_cast<double>(raw_bytes) / 1000 / seconds,
                              describe_ranks(context, workplace.threads()));
 }
 
 void add_common(CLI::App& command, Context& context, const std::shared_ptr<RestoreOptions>& options) {
-  command.add_option("-o,--output", options->target, "Directory to restore into; default: the working directory")->type_name("DIR");
+  command.add_option("-o,--output", options->target, "Directory to restore into; default: the working directory")
+      ->type_name("DIR");
   command.add_flag("--force", options->force, "Restore into a directory that is not empty; replace files that exist");
   add_work_options(command, options->work);
   command.callback([options, &context] { context.chosen = [options, &context] { restore(*options, context); }; });
@@ -73,9 +79,9 @@ void add_decompress(CLI::App& app, Context& context) {
 
 void add_extract(CLI::App& app, Context& context) {
   const auto options = std::make_shared<RestoreOptions>();
-  CLI::App* const command = app.add_subcommand("extract", "Restore some files or directories; decodes only what they need");
-  command->footer(std::string("A PATTERN is a shell glob over the whole path, in which * also matches /; one that names a directory takes\n"
-                              "everything below it. ") + kTargetRule);
+  CLI::App* const command =
+      app.add_subcommand("extract", "Restore some files or directories; decodes only what they need");
+  command->footer(std::string(kPatternRule) + kTargetRule);
   command->add_option("ARCHIVE", options->archive, "The archive")->required();
   command->add_option("PATTERN", options->patterns, "Paths or globs, as in 'corpus/logs/2024-*'")->required();
   add_common(*command, context, options);

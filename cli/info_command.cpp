@@ -46,7 +46,9 @@ double bits_per_byte(std::uint64_t raw_bytes, std::uint64_t stored_bytes) {
   return raw_bytes == 0 ? 0 : 8 * static_cast<double>(stored_bytes) / static_cast<double>(raw_bytes);
 }
 
-const char* coder_name(shard::TokenCoder coder) { return coder == shard::TokenCoder::kRange ? "range" : "ranks"; }
+const char* coder_name(shard::TokenCoder coder) {
+  return coder == shard::TokenCoder::kRange ? "range" : "ranks";
+}
 
 void print_json(const shard::ArchiveReader& archive, const Totals& totals, std::ostream& out) {
   nlohmann::ordered_json object;
@@ -83,15 +85,19 @@ void print_json(const shard::ArchiveReader& archive, const Totals& totals, std::
 void print_text(const shard::ArchiveReader& archive, const Totals& totals, std::ostream& out) {
   const shard::Footer& footer = archive.footer();
   out << fmt::format("archive        {} (format version {})\n", archive.name(), shard::kFormatVersion);
-  out << fmt::format("size           {} -> {} bytes, ratio {:.3f}, {:.3f} bits/byte\n", footer.corpus_bytes, archive.archive_bytes(),
-                     ratio(archive), bits_per_byte(footer.corpus_bytes, archive.archive_bytes()));
-  out << fmt::format("holds          {} files, {} directories, {} symbolic links\n", totals.types[0], totals.types[1], totals.types[2]);
-  out << fmt::format("blocks         {} of at most {}\n", archive.blocks().size(), display_size(archive.header().block_bytes));
+  out << fmt::format("size           {} -> {} bytes, ratio {:.3f}, {:.3f} bits/byte\n", footer.corpus_bytes,
+                     archive.archive_bytes(), ratio(archive),
+                     bits_per_byte(footer.corpus_bytes, archive.archive_bytes()));
+  out << fmt::format("holds          {} files, {} directories, {} symbolic links\n", totals.types[0], totals.types[1],
+                     totals.types[2]);
+  out << fmt::format("blocks         {} of at most {}\n", archive.blocks().size(),
+                     display_size(archive.header().block_bytes));
   for (int i = 0; i < shard::kCodecs; ++i) {
     const CodecTotals& codec = totals.codecs[static_cast<std::size_t>(i)];
     if (codec.blocks == 0) continue;
-    out << fmt::format("  {:<12} {} blocks, {} -> {} bytes, {:.3f} bits/byte\n", shard::codec_name(static_cast<shard::Codec>(i)),
-                       codec.blocks, codec.raw_bytes, codec.payload_bytes, bits_per_byte(codec.raw_bytes, codec.payload_bytes));
+    out << fmt::format("  {:<12} {} blocks, {} -> {} bytes, {:.3f} bits/byte\n",
+                       shard::codec_name(static_cast<shard::Codec>(i)), codec.blocks, codec.raw_bytes,
+                       codec.payload_bytes, bits_per_byte(codec.raw_bytes, codec.payload_bytes));
   }
   out << fmt::format("file table     {} bytes, index {} bytes\n", footer.table_bytes, footer.index_bytes);
   if (!archive.needs_model()) {
@@ -99,9 +105,10 @@ void print_text(const shard::ArchiveReader& archive, const Totals& totals, std::
     return;
   }
   const shard::ModelIdentity& model = archive.header().model;
-  out << fmt::format("model          weights {}, tokenizer {}\n", to_hex(model.weights_hash, 16), to_hex(model.tokenizer_hash, 16));
-  out << fmt::format("               context {}, numerics version {}, coder {}\n", model.context, model.numerics_version,
-                     coder_name(archive.header().token_coder));
+  out << fmt::format("model          weights {}, tokenizer {}\n", to_hex(model.weights_hash, 16),
+                     to_hex(model.tokenizer_hash, 16));
+  out << fmt::format("               context {}, numerics version {}, coder {}\n", model.context,
+                     model.numerics_version, coder_name(archive.header().token_coder));
 }
 
 void info(const InfoOptions& options, const Context& context) {
@@ -119,7 +126,8 @@ void info(const InfoOptions& options, const Context& context) {
 
 void add_info(CLI::App& app, Context& context) {
   const auto options = std::make_shared<InfoOptions>();
-  CLI::App* const command = app.add_subcommand("info", "Print sizes, codecs and the model that an archive needs; needs no model");
+  CLI::App* const command =
+      app.add_subcommand("info", "Print sizes, codecs and the model that an archive needs; needs no model");
   command->add_option("ARCHIVE", options->archive, "The archive")->required();
   command->add_flag("--json", options->json, "As JSON, for programs");
   command->callback([options, &context] { context.chosen = [options, &context] { info(*options, context); }; });

@@ -21,9 +21,12 @@ struct ListOptions {
 
 const char* type_name(FileType type) {
   switch (type) {
-    case FileType::kRegular: return "file";
-    case FileType::kDirectory: return "directory";
-    case FileType::kSymlink: return "symlink";
+    case FileType::kRegular:
+      return "file";
+    case FileType::kDirectory:
+      return "directory";
+    case FileType::kSymlink:
+      return "symlink";
   }
   return "unknown";
 }
@@ -45,7 +48,8 @@ std::string time_text(const FileEntry& entry) {
   const auto seconds = static_cast<std::time_t>(entry.mtime_seconds);
   std::tm parts;
   char text[64];
-  if (::gmtime_r(&seconds, &parts) == nullptr || std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) return "?";
+  if (::gmtime_r(&seconds, &parts) == nullptr || std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
+    return "?";
   return text;
 }
 
@@ -78,7 +82,8 @@ void list(const ListOptions& options, const Context& context) {
     return;
   }
   for (const FileEntry& entry : archive.entries()) {
-    if (options.long_format) context.out << fmt::format("{} {:>12} {} ", mode_text(entry), entry.raw_bytes, time_text(entry));
+    if (options.long_format)
+      context.out << fmt::format("{} {:>12} {} ", mode_text(entry), entry.raw_bytes, time_text(entry));
     context.out << display_text(entry.path);
     if (options.long_format && entry.type == FileType::kSymlink) context.out << " -> " << display_text(entry.target);
     context.out << '\n';

@@ -43,7 +43,8 @@ void import(const ImportOptions& options, const Context& context) {
   const Bytes bytes = model::serialize_model(model);
   replace_file(options.output, bytes);
   context.out << fmt::format("{}: {} bytes, {} parameters, weights {}, tokenizer {}\n", options.output, bytes.size(),
-                             parameters(model.config), to_hex(model.weights_hash, 16), to_hex(model.tokenizer_hash, 16));
+                             parameters(model.config), to_hex(model.weights_hash, 16),
+                             to_hex(model.tokenizer_hash, 16));
 }
 
 void model_info(const ModelInfoOptions& options, const Context& context) {
@@ -69,13 +70,16 @@ void model_info(const ModelInfoOptions& options, const Context& context) {
     context.out << object.dump(2) << '\n';
     return;
   }
-  context.out << fmt::format("model          {} ({})\n", display_text(model->name), options.path.empty() ? "inside the program" : options.path);
+  context.out << fmt::format("model          {} ({})\n", display_text(model->name),
+                             options.path.empty() ? "inside the program" : options.path);
   context.out << fmt::format("weights        {}\n", to_hex(model->weights_hash));
   context.out << fmt::format("tokenizer      {}\n", to_hex(model->tokenizer_hash));
   context.out << fmt::format("parameters     {}, {} head\n", parameters(config), config.tied_head ? "tied" : "untied");
-  context.out << fmt::format("shape          {} layers, width {}, {} heads of {} ({} key/value), feed-forward {}\n", config.layers, config.width,
-                             config.heads, config.head_width, config.kv_heads, config.feed_forward_width);
-  context.out << fmt::format("tokens         {} in the vocabulary, context {}\n", config.vocabulary_size, config.context);
+  context.out << fmt::format("shape          {} layers, width {}, {} heads of {} ({} key/value), feed-forward {}\n",
+                             config.layers, config.width, config.heads, config.head_width, config.kv_heads,
+                             config.feed_forward_width);
+  context.out << fmt::format("tokens         {} in the vocabulary, context {}\n", config.vocabulary_size,
+                             config.context);
   context.out << fmt::format("numerics       version {}\n", model::kNumericsVersion);
 }
 
@@ -86,21 +90,29 @@ void add_model(CLI::App& app, Context& context) {
   group->require_subcommand(1);
 
   const auto import_options = std::make_shared<ImportOptions>();
-  CLI::App* const import_command = group->add_subcommand("import", "Turn a Hugging Face Llama-family directory into a model file");
+  CLI::App* const import_command =
+      group->add_subcommand("import", "Turn a Hugging Face Llama-family directory into a model file");
   import_command->footer("The directory holds config.json, tokenizer.json and *.safetensors (fp32, fp16 or bf16).");
   import_command->add_option("DIR", import_options->directory, "The directory")->required();
-  import_command->add_option("-o,--output", import_options->output, "The model file to write")->type_name("FILE.fzm")->required();
-  import_command->add_option("--context", import_options->context, "Tokens per chunk; default: what the model allows, at most 512")
+  import_command->add_option("-o,--output", import_options->output, "The model file to write")
+      ->type_name("FILE.fzm")
+      ->required();
+  import_command
+      ->add_option("--context", import_options->context,
+                   "Tokens per chunk; default: what the model allows, at most 512")
       ->type_name("N")
       ->check(CLI::Range(2, 1 << 20));
   import_command->add_flag("--force", import_options->force, "Replace an existing file");
-  import_command->callback([import_options, &context] { context.chosen = [import_options, &context] { import(*import_options, context); }; });
+  import_command->callback([import_options, &context] {
+    context.chosen = [import_options, &context] { import(*import_options, context); };
+  });
 
   const auto info_options = std::make_shared<ModelInfoOptions>();
   CLI::App* const info_command = group->add_subcommand("info", "Show a model file, or the model inside the program");
   info_command->add_option("FILE", info_options->path, "Model file (.fzm); default: the model inside the program");
   info_command->add_flag("--json", info_options->json, "As JSON, for programs");
-  info_command->callback([info_options, &context] { context.chosen = [info_options, &context] { model_info(*info_options, context); }; });
+  info_command->callback(
+      [info_options, &context] { context.chosen = [info_options, &context] { model_info(*info_options, context); }; });
 }
 
 }  // namespace fz::cli

@@ -30,7 +30,7 @@ constexpr int kUnexpectedExitCode = 1;
 /// Ranks other than 0 report what went wrong and wait for rank 0 to end the job, so that it is said once.
 int report_to_coordinator(comm::World& world, const std::string& message, int exit_code) {
   world.worker_link().send(comm::Failed{static_cast<std::uint32_t>(exit_code), message});
-  std::this_thread::sleep_for(std::chrono::seconds(60));
+  std::this_thread::sleep_for(std::chrono::minutes(10));
   return exit_code;
 }
 
@@ -42,7 +42,8 @@ int fail_with(comm::World& world, std::ostream& err, const std::string& message,
 }
 
 /// CLI11 throws for help and version too.
-int finish_parse(const CLI::App& app, const CLI::ParseError& error, comm::World& world, std::ostream& out, std::ostream& err) {
+int finish_parse(const CLI::App& app, const CLI::ParseError& error, comm::World& world, std::ostream& out,
+                 std::ostream& err) {
   if (error.get_exit_code() != 0) {
     // The help of the command that was named says more than the general one.
     std::string command = "fz-dist";
@@ -89,7 +90,8 @@ int run_command(const std::vector<std::string>& arguments, Context& context) {
   std::_Exit(exit_code);
 }
 
-int run_in_world(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err, const Parts& parts, comm::World& world) {
+int run_in_world(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err, const Parts& parts,
+                 comm::World& world) {
   Context context{out, err, parts, world, {}};
   try {
     return run_command(arguments, context);
@@ -98,7 +100,8 @@ int run_in_world(const std::vector<std::string>& arguments, std::ostream& out, s
   } catch (const Error& error) {
     return fail_with(world, err, error.what(), error.exit_code());
   } catch (const std::bad_alloc&) {
-    return fail_with(world, err, "out of memory; use fewer threads or smaller blocks", static_cast<int>(ErrorCode::kUnsupported));
+    return fail_with(world, err, "out of memory; use fewer threads or smaller blocks",
+                     static_cast<int>(ErrorCode::kUnsupported));
   } catch (const std::exception& error) {
     return fail_with(world, err, fmt::format("unexpected error: {}", error.what()), kUnexpectedExitCode);
   }

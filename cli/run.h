@@ -1,4 +1,5 @@
-// The tool as a function: arguments and streams in, exit code out (docs/exit-codes.md). Tests call it in their own process.
+// The tool as a function: arguments and streams in, exit code out (docs/exit-codes.md). Tests call it in their own
+// process.
 #pragma once
 
 #include <functional>
@@ -15,12 +16,14 @@ namespace fz::cli {
 /// The concrete parts behind the commands; tests put a fake codec in.
 struct Parts {
   /// `model_path` empty: the model inside the program.
-  std::function<std::unique_ptr<shard::TextCodec>(const std::string& model_path, std::shared_ptr<ThreadPool> pool)> make_text_codec;
+  std::function<std::unique_ptr<shard::TextCodec>(const std::string& model_path, std::shared_ptr<ThreadPool> pool)>
+      make_text_codec;
 };
 
 /// The real ones: the exact engine with the embedded model or a model file.
 Parts default_parts();
 
-int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err, const Parts& parts = default_parts());
+int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err,
+        const Parts& parts = default_parts());
 
 }  // namespace fz::cli

@@ -18,7 +18,9 @@ constexpr double kProgressPeriodSeconds = 0.25;
 class ProgressLine {
  public:
   ProgressLine(const Context& context, const WorkOptions& options, const BlockWork& work)
-      : err_(context.err), enabled_(!options.quiet && &context.err == &std::cerr && ::isatty(STDERR_FILENO) == 1), work_(work) {}
+      : err_(context.err),
+        enabled_(!options.quiet && &context.err == &std::cerr && ::isatty(STDERR_FILENO) == 1),
+        work_(work) {}
   ~ProgressLine() {
     if (shown_) err_ << "\r\x1b[K" << std::flush;
   }
@@ -28,10 +30,13 @@ class ProgressLine {
     next_ = watch_.seconds() + kProgressPeriodSeconds;
     const std::uint64_t done = work_.done_raw_bytes + new_raw_bytes;
     const double rate = static_cast<double>(new_raw_bytes) / std::max(watch_.seconds(), 1e-3);
-    std::string line = fmt::format("{} {} of {} ({:.0f} %)", work_.verb, display_size(done), display_size(work_.total_raw_bytes),
-                                   work_.total_raw_bytes == 0 ? 100.0 : 100.0 * static_cast<double>(done) / static_cast<double>(work_.total_raw_bytes));
+    std::string line = fmt::format(
+        "{} {} of {} ({:.0f} %)", work_.verb, display_size(done), display_size(work_.total_raw_bytes),
+        work_.total_raw_bytes == 0 ? 100.0
+                                   : 100.0 * static_cast<double>(done) / static_cast<double>(work_.total_raw_bytes));
     if (new_raw_bytes > 0) {
-      line += fmt::format(", {:.1f} KB/s, {:.0f} s left", rate / 1000, static_cast<double>(work_.total_raw_bytes - done) / rate);
+      line += fmt::format(", {:.1f} KB/s, {:.0f} s left", rate / 1000,
+                          static_cast<double>(work_.total_raw_bytes - done) / rate);
     }
     err_ << '\r' << line << "\x1b[K" << std::flush;
     shown_ = true;
@@ -60,7 +65,8 @@ struct Workplace::State {
 };
 
 void add_work_options(CLI::App& command, WorkOptions& options) {
-  command.add_option("--model", options.model_path, "Model file (.fzm); default: the model inside the program")->type_name("FILE");
+  command.add_option("--model", options.model_path, "Model file (.fzm); default: the model inside the program")
+      ->type_name("FILE");
   command.add_option("--threads", options.threads, "Threads of each process; default: its share of the cores")
       ->type_name("N")
       ->check(CLI::Range(1, 4096));
@@ -74,7 +80,9 @@ Workplace::Workplace(const Context& context, const WorkOptions& options)
   if (context.world.coordinates() && options.threads == 0 && !options.quiet) {
     if (const std::string advice = context.world.binding_advice(); !advice.empty()) context.warn(advice);
   }
-  state_->make = [make = context.parts.make_text_codec, path = options.model_path, pool = pool_] { return make(path, pool); };
+  state_->make = [make = context.parts.make_text_codec, path = options.model_path, pool = pool_] {
+    return make(path, pool);
+  };
 }
 
 shard::ModelIdentity Workplace::load_model() {
@@ -102,8 +110,9 @@ void coordinate(const Context& context, const WorkOptions& options, BlockWork wo
       for (const auto& [rank, block] : done) {
         new_raw_bytes += work.raw_bytes_of(block.block);
         if (!options.verbose) continue;
-        context.err << fmt::format("block {} ({} bytes) done by rank {}{}\n", number(block.block), work.raw_bytes_of(block.block),
-                                   number(rank), block.stored_bytes == 0 ? "" : fmt::format(": {} bytes", block.stored_bytes));
+        context.err << fmt::format("block {} ({} bytes) done by rank {}{}\n", number(block.block),
+                                   work.raw_bytes_of(block.block), number(rank),
+                                   block.stored_bytes == 0 ? "" : fmt::format(": {} bytes", block.stored_bytes));
       }
     };
     hooks.idle = [&] {
@@ -116,7 +125,8 @@ void coordinate(const Context& context, const WorkOptions& options, BlockWork wo
     throw;
   } catch (...) {
     local->hub.close();
-    // With several ranks the whole job is about to be aborted; alone, the thread must be gone before the command returns.
+    // With several ranks the whole job is about to be aborted; alone, the thread must be gone before the command
+    // returns.
     if (context.world.size() > 1) {
       thread.detach();
     } else {
@@ -131,8 +141,9 @@ void work_for_coordinator(const Context& context, const std::function<std::uniqu
   const std::unique_ptr<worker::Task> task = make_task();
   if (worker::run_worker(context.world.worker_link(), *task)) return;
   // The coordinator knows and will end the job; this is only for the case that it is gone.
-  std::this_thread::sleep_for(std::chrono::seconds(60));
-  fail(ErrorCode::kLaunch, "rank {}: the coordinator did not end the job after a failure", number(context.world.rank()));
+  std::this_thread::sleep_for(std::chrono::minutes(10));
+  fail(ErrorCode::kLaunch, "rank {}: the coordinator did not end the job after a failure",
+       number(context.world.rank()));
 }
 
 std::string describe_ranks(const Context& context, int threads) {

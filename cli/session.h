@@ -1,5 +1,5 @@
-// Runs the block work of a command on all ranks: rank 0 coordinates on its main thread and works on another; the other ranks work on their
-// main threads. Shared by compress, decompress, extract and verify.
+// Runs the block work of a command on all ranks: rank 0 coordinates on its main thread and works on another; the other
+// ranks work on their main threads. Shared by compress, decompress, extract and verify.
 #pragma once
 
 #include <chrono>
@@ -49,7 +49,8 @@ struct BlockWork {
   std::uint64_t done_raw_bytes = 0;  ///< Reused from an earlier run.
 };
 
-/// Rank 0. Throws the first Error of any rank, or Interrupted; the work may then still go on in the background until the process ends.
+/// Rank 0. Throws the first Error of any rank, or Interrupted; the work may then still go on in the background until
+/// the process ends.
 void coordinate(const Context& context, const WorkOptions& options, BlockWork work);
 
 /// Other ranks: works until rank 0 says stop. Throws when the task cannot be made.

@@ -50,8 +50,8 @@ void verify(const VerifyOptions& options, const Context& context) {
   if (options.work.quiet) return;
   const double seconds = watch.seconds();
   const std::uint64_t raw_bytes = archive.footer().corpus_bytes;
-  context.out << fmt::format("{}: intact: {} blocks decoded, {} bytes, {:.2f} s, {:.1f} KB/s ({})\n", options.archive, blocks.size(),
-                             raw_bytes, seconds, static_cast<double>(raw_bytes) / 1000 / seconds,
+  context.out << fmt::format("{}: intact: {} blocks decoded, {} bytes, {:.2f} s, {:.1f} KB/s ({})\n", options.archive,
+                             blocks.size(), raw_bytes, seconds, static_cast<double>(raw_bytes) / 1000 / seconds,
                              describe_ranks(context, workplace.threads()));
 }
 

@@ -76,11 +76,17 @@ struct InProcessHub::State {
   std::deque<Worker> worker_links;
 };
 
-InProcessHub::InProcessHub(int workers) : state_(std::make_unique<State>(workers)) { FZ_CHECK(workers >= 1); }
+InProcessHub::InProcessHub(int workers) : state_(std::make_unique<State>(workers)) {
+  FZ_CHECK(workers >= 1);
+}
 InProcessHub::~InProcessHub() = default;
 
-CoordinatorLink& InProcessHub::coordinator() { return state_->coordinator; }
-WorkerLink& InProcessHub::worker(Rank rank) { return state_->worker_links.at(number(rank)); }
+CoordinatorLink& InProcessHub::coordinator() {
+  return state_->coordinator;
+}
+WorkerLink& InProcessHub::worker(Rank rank) {
+  return state_->worker_links.at(number(rank));
+}
 
 void InProcessHub::close() {
   const std::lock_guard lock(state_->mutex);

@@ -1,5 +1,5 @@
-// Mailboxes in memory: one coordinator and any number of worker threads of the same process. Used for rank 0's own worker, for runs
-// without MPI, and in tests. The hub outlives its links; links may be used from different threads.
+// Mailboxes in memory: one coordinator and any number of worker threads of the same process. Used for rank 0's own
+// worker, for runs without MPI, and in tests. The hub outlives its links; links may be used from different threads.
 #pragma once
 
 #include <memory>

@@ -43,10 +43,13 @@ LaunchKind launch_kind(const Environment& environment) {
 }
 
 int announced_ranks(const Environment& environment) {
-  // mpirun's own word counts alone: inside a Slurm job its daemons are a Slurm step too, whose size is the number of nodes.
-  if (const std::string ranks = environment("OMPI_COMM_WORLD_SIZE"); !ranks.empty()) return std::max(1, std::atoi(ranks.c_str()));
+  // mpirun's own word counts alone: inside a Slurm job its daemons are a Slurm step too, whose size is the number of
+  // nodes.
+  if (const std::string ranks = environment("OMPI_COMM_WORLD_SIZE"); !ranks.empty())
+    return std::max(1, std::atoi(ranks.c_str()));
   int ranks = 1;
-  for (const char* name : {"SLURM_STEP_NUM_TASKS", "PMI_SIZE"}) ranks = std::max(ranks, std::atoi(environment(name).c_str()));
+  for (const char* name : {"SLURM_STEP_NUM_TASKS", "PMI_SIZE"})
+    ranks = std::max(ranks, std::atoi(environment(name).c_str()));
   return ranks;
 }
 
@@ -54,11 +57,14 @@ void refuse_separate_worlds(int world_size, const Environment& environment) {
   const int announced = announced_ranks(environment);
   if (world_size == 1 && announced > 1) {
     fail(ErrorCode::kLaunch,
-         "launch: {} processes were started, but each is alone in its world and would do the same work; use srun --mpi=pmix, or mpirun",
+         "launch: {} processes were started, but each is alone in its world and would do the same work; use srun "
+         "--mpi=pmix, or mpirun",
          announced);
   }
 }
 
-std::unique_ptr<World> make_world_of_one() { return std::make_unique<WorldOfOne>(); }
+std::unique_ptr<World> make_world_of_one() {
+  return std::make_unique<WorldOfOne>();
+}
 
 }  // namespace fz::comm

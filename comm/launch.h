@@ -1,5 +1,5 @@
-// How this process was launched: alone, or as one of several ranks. Owned by main; made once, before anything else, and ended last.
-// All calls from the main thread (MPI_THREAD_FUNNELED). Only here and in mpi_transport.cpp is mpi.h seen.
+// How this process was launched: alone, or as one of several ranks. Owned by main; made once, before anything else, and
+// ended last. All calls from the main thread (MPI_THREAD_FUNNELED). Only here and in mpi_transport.cpp is mpi.h seen.
 #pragma once
 
 #include <functional>
@@ -27,7 +27,8 @@ LaunchKind launch_kind(const Environment& environment);
 /// Pure. How many ranks the launcher says it started (1 when it says nothing).
 int announced_ranks(const Environment& environment);
 
-/// Throws Error(kLaunch) when the launcher started several processes but each finds itself alone: they would all do the same work.
+/// Throws Error(kLaunch) when the launcher started several processes but each finds itself alone: they would all do the
+/// same work.
 void refuse_separate_worlds(int world_size, const Environment& environment);
 
 /// The world of ranks that this process belongs to.

@@ -15,7 +15,9 @@ void write_string(ByteWriter& writer, const std::string& text) {
   writer.write_bytes(as_byte_span(text));
 }
 
-std::string read_string(ByteReader& reader) { return std::string(as_string_view(reader.take(reader.read_varint()))); }
+std::string read_string(ByteReader& reader) {
+  return std::string(as_string_view(reader.take(reader.read_varint())));
+}
 
 Message parse_body(ByteReader& reader) {
   // The types are numbered by their place in the variant.
@@ -33,8 +35,10 @@ Message parse_body(ByteReader& reader) {
       for (std::uint32_t i = 0; i < count; ++i) assign.blocks.push_back(BlockId{reader.read<std::uint32_t>()});
       return assign;
     }
-    case 2: return Stop{};
-    case 3: return Ready{reader.read<std::uint32_t>()};
+    case 2:
+      return Stop{};
+    case 3:
+      return Ready{reader.read<std::uint32_t>()};
     case 4: {
       BlockDone done;
       done.block = BlockId{reader.read<std::uint32_t>()};
@@ -42,14 +46,16 @@ Message parse_body(ByteReader& reader) {
       done.stored_bytes = reader.read<std::uint32_t>();
       return done;
     }
-    case 5: return Finished{};
+    case 5:
+      return Finished{};
     case 6: {
       Failed failed;
       failed.exit_code = reader.read<std::uint32_t>();
       failed.message = read_string(reader);
       return failed;
     }
-    default: reader.corrupt("unknown type");
+    default:
+      reader.corrupt("unknown type");
   }
 }
 

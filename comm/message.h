@@ -1,4 +1,5 @@
-// What coordinator and workers say to each other: ids, offsets, sizes, short names; never bulk data. Plain values; bytes on the wire.
+// What coordinator and workers say to each other: ids, offsets, sizes, short names; never bulk data. Plain values;
+// bytes on the wire.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,8 @@ namespace fz::comm {
 
 // From the coordinator.
 
-/// The job is set up; a worker may start. `run` numbers the starts of a compress job; `staging` names a restore's staging directory.
+/// The job is set up; a worker may start. `run` numbers the starts of a compress job; `staging` names a restore's
+/// staging directory.
 struct Begin {
   std::uint64_t run = 0;
   std::string staging;

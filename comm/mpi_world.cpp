@@ -1,4 +1,5 @@
-// The world over MPI. Messages are small; a send is buffered here until MPI is done with it, a receive is a probe that never blocks.
+// The world over MPI. Messages are small; a send is buffered here until MPI is done with it, a receive is a probe that
+// never blocks.
 
 // The C interface only: the C++ one would need another library.
 #define OMPI_SKIP_MPICXX 1
@@ -33,8 +34,8 @@ class Post {
     Outgoing& outgoing = outgoing_.emplace_back();
     outgoing.bytes = serialize(message);
     FZ_CHECK(outgoing.bytes.size() <= kMaxMessageBytes);
-    require(MPI_Isend(outgoing.bytes.data(), static_cast<int>(outgoing.bytes.size()), MPI_BYTE, to, kTag, MPI_COMM_WORLD,
-                      &outgoing.request),
+    require(MPI_Isend(outgoing.bytes.data(), static_cast<int>(outgoing.bytes.size()), MPI_BYTE, to, kTag,
+                      MPI_COMM_WORLD, &outgoing.request),
             "send");
   }
 
@@ -46,9 +47,11 @@ class Post {
     if (arrived == 0) return std::nullopt;
     int size_bytes = 0;
     require(MPI_Get_count(&status, MPI_BYTE, &size_bytes), "get count");
-    if (size_bytes < 0 || size_bytes > kMaxMessageBytes) fail(ErrorCode::kLaunch, "MPI: message of {} bytes", size_bytes);
+    if (size_bytes < 0 || size_bytes > kMaxMessageBytes)
+      fail(ErrorCode::kLaunch, "MPI: message of {} bytes", size_bytes);
     Bytes bytes(static_cast<std::size_t>(size_bytes));
-    require(MPI_Recv(bytes.data(), size_bytes, MPI_BYTE, status.MPI_SOURCE, kTag, MPI_COMM_WORLD, MPI_STATUS_IGNORE), "receive");
+    require(MPI_Recv(bytes.data(), size_bytes, MPI_BYTE, status.MPI_SOURCE, kTag, MPI_COMM_WORLD, MPI_STATUS_IGNORE),
+            "receive");
     return Incoming{Rank(static_cast<std::uint32_t>(status.MPI_SOURCE)), parse_message(bytes)};
   }
 
@@ -78,7 +81,8 @@ class Post {
 
 class MpiCoordinatorLink final : public CoordinatorLink {
  public:
-  MpiCoordinatorLink(Post& post, int size, InProcessHub& local) : post_(post), size_(size), local_(local.coordinator()) {}
+  MpiCoordinatorLink(Post& post, int size, InProcessHub& local)
+      : post_(post), size_(size), local_(local.coordinator()) {}
   int workers() const override { return size_; }
   void send(Rank to, const Message& message) override {
     if (number(to) == 0) {
@@ -138,19 +142,23 @@ class MpiWorld final : public World {
 
   std::string binding_advice() const override {
     CoreMask all(kCoreMaskWords, 0);
-    for (const CoreMask& mask : node_masks_) std::transform(all.begin(), all.end(), mask.begin(), all.begin(), std::bit_or<>());
+    for (const CoreMask& mask : node_masks_)
+      std::transform(all.begin(), all.end(), mask.begin(), all.begin(), std::bit_or<>());
     const int used = count_cores(all);
     // mpirun binds one or two ranks to one core each unless told otherwise; on a larger machine that is rarely meant.
     const auto online = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
     if (process_environment("OMPI_COMM_WORLD_SIZE").empty() || used * 2 > online) return {};
-    return fmt::format("the ranks on this node are bound to {} of {} cores; mpirun --bind-to none lets them use all", used, online);
+    return fmt::format("the ranks on this node are bound to {} of {} cores; mpirun --bind-to none lets them use all",
+                       used, online);
   }
 
   CoordinatorLink& coordinator_link(InProcessHub& local) override {
     coordinator_link_ = std::make_unique<MpiCoordinatorLink>(post_, size_, local);
     return *coordinator_link_;
   }
-  WorkerLink& worker_link() override { return worker_link_ ? *worker_link_ : *(worker_link_ = std::make_unique<MpiWorkerLink>(post_, rank())); }
+  WorkerLink& worker_link() override {
+    return worker_link_ ? *worker_link_ : *(worker_link_ = std::make_unique<MpiWorkerLink>(post_, rank()));
+  }
 
   void abort_all(int exit_code) override { MPI_Abort(MPI_COMM_WORLD, exit_code); }
 
@@ -170,9 +178,11 @@ class MpiWorld final : public World {
     MPI_Comm_rank(node, &node_rank);
     const CoreMask own = allowed_cores();
     std::vector<std::uint64_t> all(static_cast<std::size_t>(node_size) * kCoreMaskWords);
-    require(MPI_Allgather(own.data(), kCoreMaskWords, MPI_UINT64_T, all.data(), kCoreMaskWords, MPI_UINT64_T, node), "exchange of cores");
+    require(MPI_Allgather(own.data(), kCoreMaskWords, MPI_UINT64_T, all.data(), kCoreMaskWords, MPI_UINT64_T, node),
+            "exchange of cores");
     MPI_Comm_free(&node);
-    for (auto begin = all.begin(); begin != all.end(); begin += kCoreMaskWords) node_masks_.emplace_back(begin, begin + kCoreMaskWords);
+    for (auto begin = all.begin(); begin != all.end(); begin += kCoreMaskWords)
+      node_masks_.emplace_back(begin, begin + kCoreMaskWords);
     node_rank_ = static_cast<std::size_t>(node_rank);
   }
 

@@ -1,5 +1,5 @@
-// How messages travel between the coordinator and its workers. Each link is used by one thread. Messages between the same two ends keep their
-// order; nothing is lost unless a process dies, which the transport need not notice.
+// How messages travel between the coordinator and its workers. Each link is used by one thread. Messages between the
+// same two ends keep their order; nothing is lost unless a process dies, which the transport need not notice.
 #pragma once
 
 #include <chrono>

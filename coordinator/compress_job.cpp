@@ -1,5 +1,8 @@
 #include "coordinator/compress_job.h"
 
+#include <algorithm>
+#include <cstdio>
+
 #include "base/display.h"
 #include "base/interruption.h"
 #include "shard/archive_reader.h"
@@ -13,6 +16,18 @@ constexpr std::uint64_t kMaxPlanBytes = std::uint64_t{1} << 34;
 bool is_present(const std::filesystem::path& path) {
   std::error_code error;
   return std::filesystem::symlink_status(path, error).type() != std::filesystem::file_type::not_found;
+}
+
+/// The highest run number among the shard files, for the case that the journal lost it.
+std::uint64_t last_run_in(const std::filesystem::path& directory) {
+  std::uint64_t last = 0;
+  std::error_code error;
+  for (const auto& item : std::filesystem::directory_iterator(directory, error)) {
+    unsigned long long run = 0;
+    if (std::sscanf(item.path().filename().c_str(), "shard-%llu-", &run) == 1)
+      last = std::max<std::uint64_t>(last, run);
+  }
+  return last;
 }
 
 shard::Check8 footer_check_of(const File& archive) {
@@ -34,20 +49,23 @@ CompressJob::CompressJob(const CompressRequest& request) : output_(request.outpu
     if (!force_) fail(ErrorCode::kOutput, "{}: exists already; pass --force to replace it", output_.string());
   }
   const std::filesystem::path job_path = shard::job_directory_of(output_);
-  plan_ = make_plan(scan(request.inputs, {absolute_path(output_), absolute_path(job_path)}, request.warn), request.options);
+  plan_ =
+      make_plan(scan(request.inputs, {absolute_path(output_), absolute_path(job_path)}, request.warn), request.options);
   if (needs_model(plan_)) plan_.model = request.model_identity();
   directory_ = std::make_unique<JobDirectory>(job_path);
   open_job(request);
 }
 
-/// The output is there, and the journal says that this very file was about to get its name: only the clean-up was missing.
+/// The output is there, and the journal says that this very file was about to get its name: only the clean-up was
+/// missing.
 bool CompressJob::finish_interrupted_removal(const CompressRequest& request) {
   const std::filesystem::path job_path = shard::job_directory_of(output_);
   if (!is_present(job_path / shard::kJournalName) || is_present(job_path / shard::kMergedName)) return false;
   JobDirectory directory(job_path);
   const auto commit = Journal(job_path / shard::kJournalName).content().commit;
   const File archive = File::open_for_reading(output_);
-  if (!commit || commit->archive_bytes != archive.size_bytes() || commit->footer_check != footer_check_of(archive)) return false;
+  if (!commit || commit->archive_bytes != archive.size_bytes() || commit->footer_check != footer_check_of(archive))
+    return false;
   if (is_present(job_path / shard::kPlanName)) {
     // The same corpus as then? Otherwise the user wants a new archive and must say so.
     const auto scanned = scan(request.inputs, {absolute_path(output_), absolute_path(job_path)}, request.warn);
@@ -74,7 +92,8 @@ void CompressJob::open_job(const CompressRequest& request) {
       difference = "its plan cannot be read";
     }
     if (!difference.empty() && !force_) {
-      fail(ErrorCode::kInput, "{}: an unfinished run cannot be resumed: {}; remove this directory or pass --force to start afresh",
+      fail(ErrorCode::kInput,
+           "{}: an unfinished run cannot be resumed: {}; remove this directory or pass --force to start afresh",
            directory_->path().string(), difference);
     }
     if (!difference.empty()) directory_->clear();
@@ -84,7 +103,7 @@ void CompressJob::open_job(const CompressRequest& request) {
   if (!is_present(plan_path)) replace_file(plan_path, shard::serialize_plan(plan_));
   journal_ = std::make_unique<Journal>(directory_->path() / shard::kJournalName);
   check_old_blocks(request.warn);
-  run_ = journal_->begin_run();
+  run_ = journal_->begin_run(last_run_in(directory_->path()));
 }
 
 void CompressJob::check_old_blocks(const Warn& warn) {
@@ -119,7 +138,8 @@ std::vector<Scheduler::Item> CompressJob::items() const {
 void CompressJob::commit(DoneBlocks done) {
   std::vector<std::pair<BlockId, shard::BlockPlace>> places;
   for (const auto& [rank, block] : done) {
-    if (number(block.block) >= plan_.blocks.size()) fail(ErrorCode::kLaunch, "rank {}: reports an unknown block", number(rank));
+    if (number(block.block) >= plan_.blocks.size())
+      fail(ErrorCode::kLaunch, "rank {}: reports an unknown block", number(rank));
     places.push_back({block.block, {run_, rank, block.offset_bytes, block.stored_bytes}});
   }
   journal_->add_blocks(places);
@@ -147,7 +167,8 @@ ArchiveSize CompressJob::merge() {
   shard::ArchiveWriter writer(merged, header);
   for (std::uint32_t i = 0; i < plan_.blocks.size(); ++i) {
     throw_if_interrupted();
-    const auto block = shard::read_finished_block(directory_->path(), finished_.at(BlockId{i}), plan_, BlockId{i}, stored);
+    const auto block =
+        shard::read_finished_block(directory_->path(), finished_.at(BlockId{i}), plan_, BlockId{i}, stored);
     writer.append_block(block, stored);
   }
   const ArchiveSize size{plan_.corpus_bytes(), writer.finish(plan_.file_entries())};

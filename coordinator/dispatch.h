@@ -1,5 +1,5 @@
-// Runs a scheduler over a link until every worker has finished: carries events in and messages out, and makes results durable before it
-// tells anyone. Rank 0's main thread.
+// Runs a scheduler over a link until every worker has finished: carries events in and messages out, and makes results
+// durable before it tells anyone. Rank 0's main thread.
 #pragma once
 
 #include <functional>

@@ -29,7 +29,8 @@ JobDirectory::JobDirectory(std::filesystem::path path) : path_(std::move(path)) 
     if (!lock_.try_lock()) {
       fail(ErrorCode::kLaunch, "{}: another run is making this archive; wait for it or stop it", path_.string());
     }
-    // The run before may have removed the directory between our open and our lock; then the lock is of a file that nobody sees.
+    // The run before may have removed the directory between our open and our lock; then the lock is of a file that
+    // nobody sees.
     struct stat named;
     struct stat locked;
     if (::stat((path_ / shard::kLockName).c_str(), &named) == 0 && ::fstat(lock_.descriptor(), &locked) == 0 &&
@@ -40,7 +41,9 @@ JobDirectory::JobDirectory(std::filesystem::path path) : path_(std::move(path)) 
   sync_directory(path_.has_parent_path() ? path_.parent_path() : std::filesystem::path("."));
 }
 
-void JobDirectory::clear() { remove_files(path_, {shard::kLockName}); }
+void JobDirectory::clear() {
+  remove_files(path_, {shard::kLockName});
+}
 
 void JobDirectory::remove() {
   remove_files(path_, {shard::kLockName, shard::kPlanName, shard::kJournalName});

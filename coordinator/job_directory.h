@@ -1,4 +1,5 @@
-// The directory `OUT.fz.job/`: created, locked, emptied, removed. Held by rank 0 for the whole job; the lock keeps a second run away.
+// The directory `OUT.fz.job/`: created, locked, emptied, removed. Held by rank 0 for the whole job; the lock keeps a
+// second run away.
 #pragma once
 
 #include <filesystem>
@@ -16,7 +17,8 @@ class JobDirectory {
 
   /// Removes everything but the lock.
   void clear();
-  /// Removes everything, the journal last: as long as it is there, an interrupted removal can be told from an unfinished job.
+  /// Removes everything, the journal last: as long as it is there, an interrupted removal can be told from an
+  /// unfinished job.
   void remove();
 
  private:

@@ -50,7 +50,9 @@ std::optional<Record> read_record(ByteSpan bytes) {
 
 void apply(JournalContent& content, const Record& record) {
   switch (record.type) {
-    case RecordType::kRun: content.runs = std::max(content.runs, record.run); break;
+    case RecordType::kRun:
+      content.runs = std::max(content.runs, record.run);
+      break;
     case RecordType::kBlock:
       content.blocks[BlockId{record.block}] = {record.run, Rank{record.rank}, record.offset_bytes, record.stored_bytes};
       break;
@@ -74,7 +76,8 @@ Journal::Journal(const std::filesystem::path& path) : file_(File::open_for_appen
   const std::string_view text = as_string_view(bytes);
   const std::size_t magic_bytes = std::min(kJournalMagic.size(), text.size());
   if (text.substr(0, magic_bytes) != kJournalMagic.substr(0, magic_bytes)) {
-    fail(ErrorCode::kCorrupt, "{}: not a journal of this version; remove the job directory to start afresh", path.string());
+    fail(ErrorCode::kCorrupt, "{}: not a journal of this version; remove the job directory to start afresh",
+         path.string());
   }
   std::size_t end = kJournalMagic.size();
   if (bytes.size() < end) {
@@ -100,10 +103,10 @@ void Journal::append(const Bytes& records) {
   failed_ = false;
 }
 
-std::uint64_t Journal::begin_run() {
+std::uint64_t Journal::begin_run(std::uint64_t used) {
   ByteWriter writer;
   Record record;
-  record.run = content_.runs + 1;
+  record.run = std::max(content_.runs, used) + 1;
   write_record(writer, record);
   append(writer.bytes());
   return content_.runs = record.run;
@@ -113,7 +116,8 @@ void Journal::add_blocks(std::span<const std::pair<BlockId, shard::BlockPlace>> 
   if (blocks.empty()) return;
   ByteWriter writer;
   for (const auto& [id, place] : blocks) {
-    write_record(writer, {RecordType::kBlock, number(id), place.run, number(place.rank), place.offset_bytes, place.stored_bytes});
+    write_record(writer, {RecordType::kBlock, number(id), place.run, number(place.rank), place.offset_bytes,
+                          place.stored_bytes});
     content_.blocks[id] = place;
   }
   append(writer.bytes());

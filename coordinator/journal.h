@@ -1,5 +1,6 @@
-// The journal of a compress job: which blocks are finished and where, and, at the end, what archive is about to get its name. Append-only;
-// written by the coordinator alone. A record that was not fully written before a crash is cut off when the journal is opened again.
+// The journal of a compress job: which blocks are finished and where, and, at the end, what archive is about to get its
+// name. Append-only; written by the coordinator alone. A record that was not fully written before a crash is cut off
+// when the journal is opened again.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +23,8 @@ struct Commit {
 };
 
 struct JournalContent {
-  std::uint64_t runs = 0;                             ///< Starts so far; shard files are named by them.
-  std::map<BlockId, shard::BlockPlace> blocks;        ///< The last record of each block.
+  std::uint64_t runs = 0;                       ///< Starts so far; shard files are named by them.
+  std::map<BlockId, shard::BlockPlace> blocks;  ///< The last record of each block.
   std::optional<Commit> commit;
 };
 
@@ -35,7 +36,8 @@ class Journal {
   const JournalContent& content() const { return content_; }
 
   /// Each is durable on return.
-  std::uint64_t begin_run();
+  /// The new run's number: larger than any before and than `used`.
+  std::uint64_t begin_run(std::uint64_t used = 0);
   void add_blocks(std::span<const std::pair<BlockId, shard::BlockPlace>> blocks);
   void add_commit(const Commit& commit);
 

@@ -10,8 +10,10 @@ namespace {
 using shard::FileType;
 using shard::Kind;
 
-/// Cuts `raw_bytes` of one kind into as few blocks as possible, all of nearly the same size, so that ranks finish together.
-void cut(std::vector<shard::PlanBlock>& blocks, std::uint64_t raw_offset, std::uint64_t raw_bytes, Kind kind, std::uint32_t block_bytes) {
+/// Cuts `raw_bytes` of one kind into as few blocks as possible, all of nearly the same size, so that ranks finish
+/// together.
+void cut(std::vector<shard::PlanBlock>& blocks, std::uint64_t raw_offset, std::uint64_t raw_bytes, Kind kind,
+         std::uint32_t block_bytes) {
   const std::uint64_t count = (raw_bytes + block_bytes - 1) / block_bytes;
   if (count == 0) return;
   const std::uint64_t quotient = raw_bytes / count;
@@ -51,12 +53,14 @@ shard::Plan make_plan(ScanResult scanned, const PlanOptions& options) {
     }
     cut(plan.blocks, begin, raw_offset - begin, kind, plan.block_bytes);
   }
-  if (plan.blocks.size() > UINT32_MAX) fail(ErrorCode::kUnsupported, "plan: more than 2^32 blocks; use a larger --block-size");
+  if (plan.blocks.size() > UINT32_MAX)
+    fail(ErrorCode::kUnsupported, "plan: more than 2^32 blocks; use a larger --block-size");
   return plan;
 }
 
 bool needs_model(const shard::Plan& plan) {
-  return std::any_of(plan.blocks.begin(), plan.blocks.end(), [](const shard::PlanBlock& block) { return block.kind == Kind::kText; });
+  return std::any_of(plan.blocks.begin(), plan.blocks.end(),
+                     [](const shard::PlanBlock& block) { return block.kind == Kind::kText; });
 }
 
 std::string plan_difference(const shard::Plan& old_plan, const shard::Plan& new_plan) {

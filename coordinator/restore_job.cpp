@@ -6,7 +6,8 @@ namespace fz::coordinator {
 
 std::vector<Scheduler::Item> block_items(const shard::ArchiveReader& archive, const std::vector<BlockId>& blocks) {
   std::vector<Scheduler::Item> items;
-  for (const BlockId block : blocks) items.push_back({block, !shard::needs_model(archive.blocks()[number(block)].codec)});
+  for (const BlockId block : blocks)
+    items.push_back({block, !shard::needs_model(archive.blocks()[number(block)].codec)});
   // The slow ones first: then ranks finish together.
   std::stable_sort(items.begin(), items.end(), [](const auto& a, const auto& b) { return a.batchable < b.batchable; });
   return items;

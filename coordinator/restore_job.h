@@ -1,5 +1,5 @@
-// A restore (decompress, extract) or a check (verify) as rank 0 sees it: which blocks, and for a restore the target. The block work itself
-// is the workers'.
+// A restore (decompress, extract) or a check (verify) as rank 0 sees it: which blocks, and for a restore the target.
+// The block work itself is the workers'.
 #pragma once
 
 #include <memory>

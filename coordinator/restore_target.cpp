@@ -25,10 +25,12 @@ using shard::FileType;
   fail(ErrorCode::kOutput, "{}: cannot {}: {}", display_text(path.native()), verb, reason);
 }
 
-/// A directory below a target, opened component by component so that no link is followed. Empty descriptor (-1) when it is missing.
+/// A directory below a target, opened component by component so that no link is followed. Empty descriptor (-1) when it
+/// is missing.
 class DirectoryWalk {
  public:
-  DirectoryWalk(const std::filesystem::path& root, std::string_view relative) : descriptor_(open_at(AT_FDCWD, root.c_str(), 0)) {
+  DirectoryWalk(const std::filesystem::path& root, std::string_view relative)
+      : descriptor_(open_at(AT_FDCWD, root.c_str(), 0)) {
     while (!relative.empty() && descriptor_ >= 0) {
       const std::size_t end = std::min(relative.find('/'), relative.size());
       const int next = open_at(descriptor_, std::string(relative.substr(0, end)).c_str(), O_NOFOLLOW);
@@ -58,7 +60,9 @@ std::string_view parent_of(std::string_view path) {
   return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
 }
 
-std::string name_of(std::string_view path) { return std::string(path.substr(path.rfind('/') + 1)); }
+std::string name_of(std::string_view path) {
+  return std::string(path.substr(path.rfind('/') + 1));
+}
 
 bool is_below(std::string_view path, std::string_view directory) {
   return path.size() > directory.size() && path.starts_with(directory) && path[directory.size()] == '/';
@@ -82,7 +86,8 @@ bool is_working_directory(const std::filesystem::path& path) {
 void remove_tree(const std::filesystem::path& path) noexcept {
   std::error_code error;
   ::chmod(path.c_str(), 0700);
-  for (std::filesystem::recursive_directory_iterator item(path, error), end; !error && item != end; item.increment(error)) {
+  for (std::filesystem::recursive_directory_iterator item(path, error), end; !error && item != end;
+       item.increment(error)) {
     if (item->is_directory(error) && !item->is_symlink(error)) ::chmod(item->path().c_str(), 0700);
   }
   std::filesystem::remove_all(path, error);
@@ -96,7 +101,8 @@ RestoreTarget::RestoreTarget(const std::filesystem::path& target, std::vector<co
   const auto status = std::filesystem::status(target_, error);
   if (status.type() == std::filesystem::file_type::not_found) {
     std::filesystem::create_directories(target_, error);
-    if (error) fail(ErrorCode::kOutput, "{}: cannot create directory: {}", display_text(target_.native()), error.message());
+    if (error)
+      fail(ErrorCode::kOutput, "{}: cannot create directory: {}", display_text(target_.native()), error.message());
     made_target_ = true;
   } else if (status.type() != std::filesystem::file_type::directory) {
     fail(ErrorCode::kOutput, "{}: not a directory; name one with -o", display_text(target_.native()));
@@ -118,7 +124,9 @@ RestoreTarget::RestoreTarget(const std::filesystem::path& target, std::vector<co
   }
 }
 
-RestoreTarget::~RestoreTarget() { abandon(); }
+RestoreTarget::~RestoreTarget() {
+  abandon();
+}
 
 void RestoreTarget::abandon() noexcept {
   if (!staging_.empty()) remove_tree(staging_);
@@ -147,7 +155,8 @@ void RestoreTarget::check_target() const {
   if (is_working_directory(target_)) {
     for (const FileEntry* entry : entries_) {
       struct stat status;
-      if (entry->path.find('/') != std::string::npos || ::lstat((target_ / entry->path).c_str(), &status) != 0) continue;
+      if (entry->path.find('/') != std::string::npos || ::lstat((target_ / entry->path).c_str(), &status) != 0)
+        continue;
       fail(ErrorCode::kOutput, "{}: exists already; pass --force to replace files, or another directory with -o",
            display_text((target_ / entry->path).native()));
     }
@@ -155,7 +164,8 @@ void RestoreTarget::check_target() const {
   }
   std::error_code error;
   if (!std::filesystem::is_empty(target_, error) || error) {
-    fail(ErrorCode::kOutput, "{}: the directory is not empty; pass --force to replace files in it, or name another with -o",
+    fail(ErrorCode::kOutput,
+         "{}: the directory is not empty; pass --force to replace files in it, or name another with -o",
          display_text(target_.native()));
   }
 }

@@ -1,5 +1,6 @@
-// Where a restore writes: a fresh, private staging directory inside the target first, the final names last. Nothing is ever written
-// through a link, and nothing that exists is touched before everything is restored, checked and synced. Rank 0 only.
+// Where a restore writes: a fresh, private staging directory inside the target first, the final names last. Nothing is
+// ever written through a link, and nothing that exists is touched before everything is restored, checked and synced.
+// Rank 0 only.
 #pragma once
 
 #include <filesystem>
@@ -12,14 +13,16 @@
 
 namespace fz::coordinator {
 
-/// Names of staging directories in a target begin so; one that no process has locked is left over from a killed run and is removed.
+/// Names of staging directories in a target begin so; one that no process has locked is left over from a killed run and
+/// is removed.
 inline constexpr const char* kStagingPrefix = ".fz-partial-";
 
 class RestoreTarget {
  public:
-  /// Checks the target and creates the staging directory. Without `force` the target must be missing or empty; the working directory may
-  /// hold other things, if none has the name of a top-level entry. With `force`, only what cannot be replaced by a rename is refused.
-  /// `entries` must be closed under parents, in the order of the file table; it must outlive this. Throws Error(kOutput).
+  /// Checks the target and creates the staging directory. Without `force` the target must be missing or empty; the
+  /// working directory may hold other things, if none has the name of a top-level entry. With `force`, only what cannot
+  /// be replaced by a rename is refused. `entries` must be closed under parents, in the order of the file table; it
+  /// must outlive this. Throws Error(kOutput).
   RestoreTarget(const std::filesystem::path& target, std::vector<const shard::FileEntry*> entries, bool force);
   /// Removes the staging directory, and the target if it was made here and is empty.
   ~RestoreTarget();

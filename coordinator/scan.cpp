@@ -20,7 +20,9 @@ namespace {
 constexpr std::size_t kHeadSampleBytes = 64u << 10;
 constexpr std::size_t kMiddleSampleBytes = 16u << 10;
 
-std::string reason() { return std::generic_category().message(errno); }
+std::string reason() {
+  return std::generic_category().message(errno);
+}
 
 [[noreturn]] void cannot(const char* verb, const std::string& path) {
   const std::string why = reason();
@@ -53,7 +55,8 @@ class Walk {
     } else if (S_ISDIR(status.st_mode)) {
       entry.file.type = shard::FileType::kDirectory;
       entries_.push_back(std::move(entry));
-      for (const std::string& name : names_in(source)) add(source == "/" ? "/" + name : source + "/" + name, path + "/" + name, false);
+      for (const std::string& name : names_in(source))
+        add(source == "/" ? "/" + name : source + "/" + name, path + "/" + name, false);
     } else if (S_ISLNK(status.st_mode)) {
       entry.file.type = shard::FileType::kSymlink;
       entry.file.target = link_target(source);
@@ -112,7 +115,8 @@ class Walk {
 std::string absolute_path(const std::filesystem::path& path) {
   std::error_code error;
   std::filesystem::path clean = path;
-  while (clean.native().size() > 1 && clean.native().back() == '/') clean = clean.native().substr(0, clean.native().size() - 1);
+  while (clean.native().size() > 1 && clean.native().back() == '/')
+    clean = clean.native().substr(0, clean.native().size() - 1);
   const std::filesystem::path name = clean.filename();
   if (name.empty() || name == "." || name == "..") {
     const auto resolved = std::filesystem::canonical(clean, error);
@@ -127,7 +131,8 @@ std::string absolute_path(const std::filesystem::path& path) {
 
 std::string input_name(const std::string& input) {
   const std::string name = std::filesystem::path(absolute_path(input)).filename().native();
-  if (name.empty()) fail(ErrorCode::kUsage, "{}: the root directory has no name to archive it under; name what is in it", input);
+  if (name.empty())
+    fail(ErrorCode::kUsage, "{}: the root directory has no name to archive it under; name what is in it", input);
   return name;
 }
 
@@ -154,8 +159,8 @@ ScanResult scan(const std::vector<std::string>& inputs, const std::vector<std::s
     const std::string name = input_name(input);
     for (const shard::PlanInput& earlier : result.inputs) {
       if (earlier.name == name) {
-        fail(ErrorCode::kUsage, "{}: another input is also called {}; archive their parent directory or rename one", input,
-             display_text(name));
+        fail(ErrorCode::kUsage, "{}: another input is also called {}; archive their parent directory or rename one",
+             input, display_text(name));
       }
     }
     const std::string source = absolute_path(input);
@@ -169,7 +174,8 @@ ScanResult scan(const std::vector<std::string>& inputs, const std::vector<std::s
     if (!error && S_ISDIR(status.st_mode)) result.inputs.back().source = real.native();
   }
   result.entries = walk.take();
-  if (result.entries.empty()) fail(ErrorCode::kInput, "{}: nothing to archive", inputs.empty() ? "" : display_text(inputs.front()));
+  if (result.entries.empty())
+    fail(ErrorCode::kInput, "{}: nothing to archive", inputs.empty() ? "" : display_text(inputs.front()));
   std::sort(result.entries.begin(), result.entries.end(),
             [](const auto& a, const auto& b) { return shard::path_less(a.file.path, b.file.path); });
   return result;

@@ -1,5 +1,5 @@
-// Finds what is to be archived: walks the inputs, without following links below them, and looks at each file's head to tell text
-// from binary. Rank 0 only. Nothing is written.
+// Finds what is to be archived: walks the inputs, without following links below them, and looks at each file's head to
+// tell text from binary. Rank 0 only. Nothing is written.
 #pragma once
 
 #include <filesystem>
@@ -19,14 +19,16 @@ struct ScanResult {
   std::vector<shard::PlanEntry> entries;  ///< In the order of the file table; raw offsets are not set yet.
 };
 
-/// `excluded` are absolute paths (as `absolute_path` gives them) that are left out with all below: the output and its job directory.
-/// Throws Error(kInput) naming a path that cannot be read, Error(kUsage) when two inputs have the same name.
+/// `excluded` are absolute paths (as `absolute_path` gives them) that are left out with all below: the output and its
+/// job directory. Throws Error(kInput) naming a path that cannot be read, Error(kUsage) when two inputs have the same
+/// name.
 ScanResult scan(const std::vector<std::string>& inputs, const std::vector<std::string>& excluded, const Warn& warn);
 
 /// The path without links and dots; its last component need not exist and, if a link, is kept.
 std::string absolute_path(const std::filesystem::path& path);
 
-/// The name under which an input is archived: its last component, resolved for `.`, `..` and `/`. Throws Error(kUsage) for the root.
+/// The name under which an input is archived: its last component, resolved for `.`, `..` and `/`. Throws Error(kUsage)
+/// for the root.
 std::string input_name(const std::string& input);
 
 /// Whether the sampled bytes look like text: no NUL, and few control characters or bytes that are not UTF-8.

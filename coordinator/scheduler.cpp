@@ -14,7 +14,8 @@ Scheduler::Scheduler(std::vector<Item> items, int ranks)
 }
 
 Scheduler::RankState& Scheduler::state_of(Rank rank) {
-  if (number(rank) >= ranks_.size()) fail(ErrorCode::kLaunch, "scheduler: message from rank {} of {}", number(rank), ranks_.size());
+  if (number(rank) >= ranks_.size())
+    fail(ErrorCode::kLaunch, "scheduler: message from rank {} of {}", number(rank), ranks_.size());
   return ranks_[number(rank)];
 }
 
@@ -42,7 +43,9 @@ std::vector<Outgoing> Scheduler::after_done() {
   return outgoing;
 }
 
-void Scheduler::on_finished(Rank rank) { state_of(rank).finished = true; }
+void Scheduler::on_finished(Rank rank) {
+  state_of(rank).finished = true;
+}
 
 std::vector<Outgoing> Scheduler::on_rank_lost(Rank rank) {
   RankState& state = state_of(rank);
@@ -62,7 +65,8 @@ std::vector<Outgoing> Scheduler::on_rank_lost(Rank rank) {
 }
 
 bool Scheduler::finished() const {
-  return open_ == 0 && std::all_of(ranks_.begin(), ranks_.end(), [](const RankState& rank) { return rank.lost || rank.finished; });
+  return open_ == 0 &&
+         std::all_of(ranks_.begin(), ranks_.end(), [](const RankState& rank) { return rank.lost || rank.finished; });
 }
 
 void Scheduler::deal(std::vector<Outgoing>& outgoing) {

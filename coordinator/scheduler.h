@@ -1,5 +1,6 @@
-// Who works on what: a state machine without clock, threads or MPI. Events go in, messages come out; the caller carries them. Blocks are
-// dealt in order, one at a time, to whoever is ready, so a fast rank gets more of them; cheap blocks in batches. Rank 0 only.
+// Who works on what: a state machine without clock, threads or MPI. Events go in, messages come out; the caller carries
+// them. Blocks are dealt in order, one at a time, to whoever is ready, so a fast rank gets more of them; cheap blocks
+// in batches. Rank 0 only.
 #pragma once
 
 #include <cstdint>
@@ -29,9 +30,11 @@ class Scheduler {
   /// `ranks` workers, numbered from 0.
   Scheduler(std::vector<Item> items, int ranks);
 
-  /// The worker wants work. Unless there is some, it hears again when a lost rank's blocks come back or when all is done.
+  /// The worker wants work. Unless there is some, it hears again when a lost rank's blocks come back or when all is
+  /// done.
   std::vector<Outgoing> on_ready(Rank rank, std::uint32_t capacity);
-  /// True when the block is finished by this; false when it was before (a rank that was given up had done it after all).
+  /// True when the block is finished by this; false when it was before (a rank that was given up had done it after
+  /// all).
   bool on_block_done(Rank rank, BlockId block);
   /// After on_block_done, perhaps several: messages to those who wait.
   std::vector<Outgoing> after_done();

@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "model/attention.h"
 #include "model/kernels/numerics_constants.h"
-#include "model/kv_cache.h"
 #include "model/packed_matrix.h"
 
 namespace fz::model {
@@ -63,7 +62,7 @@ std::size_t largest_result(const std::vector<PackedLayer>& layers, const PackedM
 struct Scratch {
   Scratch(const ModelConfig& config, std::size_t depth, std::size_t result_size)
       : attention(config),
-        cache(config),
+        cache(config, 1),
         residual(config.context * config.width),
         quantized(kBlockRows * depth),
         product(product_scratch_bytes(kBlockRows, depth)),
@@ -78,7 +77,7 @@ struct Scratch {
         logits(config.vocabulary_size) {}
 
   AttentionScratch attention;
-  KvCache cache;  // of the chunk that this thread prefills
+  KvCachePool cache;  // of the chunk that this thread prefills
   AlignedArray<float> residual;          // [rows, width]
   AlignedArray<std::int8_t> quantized;   // [kBlockRows, depth], zero beyond the true depth
   AlignedArray<std::uint8_t> product;    // scratch of product_s8
@@ -102,7 +101,7 @@ struct Engine::State {
   ThreadPool& pool;
   std::vector<PackedLayer> layers;
   PackedMatrix head;
-  std::vector<Scratch> scratch;  // one for each thread
+  std::vector<std::unique_ptr<Scratch>> scratch;  // one for each thread
   float score_scale;             // log2(e) / √head_width
 
   State(std::shared_ptr<const Model> model_in, const Kernels& kernels_in, ThreadPool& pool_in)
@@ -114,7 +113,7 @@ struct Engine::State {
         score_scale(numerics::kLog2E / std::sqrt(static_cast<float>(model->config.head_width))) {
     const std::size_t depth = largest_depth(layers, head);
     const std::size_t result_size = largest_result(layers, head);
-    for (int thread = 0; thread < pool.threads(); ++thread) scratch.emplace_back(model->config, depth, result_size);
+    for (int thread = 0; thread < pool.threads(); ++thread) scratch.push_back(std::make_unique<Scratch>(model->config, depth, result_size));
   }
 
   const ModelConfig& config() const { return model->config; }
@@ -253,12 +252,12 @@ void Engine::prefill(std::span<const std::span<const TokenId>> chunks, const Chu
   state.pool.parallel_for(chunks.size(), [&](std::size_t chunk, int thread) {
     const std::span<const TokenId> tokens = chunks[chunk];
     FZ_CHECK(tokens.size() <= state.config().context);
-    Scratch& s = state.scratch[thread];
+    Scratch& s = *state.scratch[thread];
     s.rows.clear();
     for (std::size_t position = 0; position < tokens.size(); ++position) {
       const TokenId input = position == 0 ? state.config().begin_token : tokens[position - 1];
       state.embed(input, s.residual.data() + position * state.config().width);
-      s.rows.push_back({&s.cache, position});
+      s.rows.push_back({&s.cache[0], position});
     }
     state.run_layers(s);
     state.run_head(s, [&](std::size_t row, const float* logits) { visitor(chunk, row, thread, logits); });
@@ -273,7 +272,7 @@ void Engine::step(std::span<const StepInput> inputs, const StepVisitor& visitor)
   const std::size_t group_size = std::clamp<std::size_t>(per_thread, 1, state.config().context);
   const std::size_t groups = (inputs.size() + group_size - 1) / group_size;
   state.pool.parallel_for(groups, [&](std::size_t group, int thread) {
-    Scratch& s = state.scratch[thread];
+    Scratch& s = *state.scratch[thread];
     s.rows.clear();
     const std::size_t begin = group * group_size;
     const std::size_t end = std::min(begin + group_size, inputs.size());
@@ -288,10 +287,6 @@ void Engine::step(std::span<const StepInput> inputs, const StepVisitor& visitor)
     state.run_layers(s);
     state.run_head(s, [&](std::size_t row, const float* logits) { visitor(begin + row, thread, logits); });
   });
-}
-
-std::unique_ptr<KvCache, void (*)(KvCache*)> Engine::make_cache() const {
-  return {new KvCache(state_->config()), [](KvCache* cache) { delete cache; }};
 }
 
 const Model& Engine::model() const { return *state_->model; }

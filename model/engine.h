@@ -10,12 +10,10 @@
 
 #include "base/thread_pool.h"
 #include "model/kernels/kernels.h"
+#include "model/kv_cache.h"
 #include "model/model.h"
 
 namespace fz::model {
-
-/// Keys and values of one lane's current chunk, quantized once when written. Made by Engine::make_cache.
-class KvCache;
 
 /// One lane's part of a step: the cache knows its position.
 struct StepInput {
@@ -41,8 +39,6 @@ class Engine {
   /// One token for each lane: the logits of the token after `token`. A lane may take at most context steps between
   /// restarts, and may occur once in `inputs`.
   void step(std::span<const StepInput> inputs, const StepVisitor& visitor);
-
-  std::unique_ptr<KvCache, void (*)(KvCache*)> make_cache() const;
 
   const Model& model() const;
   const Kernels& kernels() const;

@@ -1,69 +1,98 @@
-// Keys and values of one lane's current chunk for all layers: int8 in the packed order of the product kernels, one scale
-// per token and head, written once (docs/numerics.md, section 6). Plain data; used by one thread at a time.
+// Keys and values of lanes' current chunks for all layers: int8 in the packed order of the product kernels, one scale per
+// token and head, written once (docs/numerics.md, section 6). Plain data; a cache is used by one thread at a time.
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "model/packed_matrix.h"
 
 namespace fz::model {
 
+/// Sizes that all caches of a model share.
+struct KvShape {
+  explicit KvShape(const ModelConfig& config)
+      : head_width(config.head_width),
+        kv_heads(config.kv_heads),
+        padded_context(round_up(config.context)),
+        page_bytes(round_up(head_width * padded_context) + round_up(head_width) * padded_context +
+                   2 * padded_context * sizeof(float)),
+        cache_bytes(page_bytes * config.layers * config.kv_heads) {}
+
+  static std::size_t round_up(std::size_t n) { return (n + kPanelColumns - 1) / kPanelColumns * kPanelColumns; }
+
+  std::size_t head_width;
+  std::size_t kv_heads;
+  std::size_t padded_context;
+  std::size_t page_bytes;   ///< Of one layer and head: keys, values, key scales, value scales; a multiple of 64.
+  std::size_t cache_bytes;
+};
+
+/// One lane's cache: a view of memory that a KvCachePool owns.
 class KvCache {
  public:
-  explicit KvCache(const ModelConfig& config)
-      : head_width_(config.head_width),
-        kv_heads_(config.kv_heads),
-        padded_context_(round_up(config.context)),
-        padded_head_width_(round_up(config.head_width)),
-        keys_(pages(config) * padded_context_ * head_width_),
-        values_(pages(config) * padded_head_width_ * padded_context_),
-        key_scales_(pages(config) * padded_context_),
-        value_scales_(pages(config) * padded_context_) {}
+  KvCache(const KvShape& shape, std::uint8_t* memory) : shape_(&shape), memory_(memory) {}
 
   /// Right operand of query · key: [keys, head_width].
   PackedOperand keys(std::size_t layer, std::size_t head, std::size_t count) const {
-    return {keys_.data() + page(layer, head) * padded_context_ * head_width_, nullptr, count, head_width_};
+    return {page_keys(layer, head), nullptr, count, shape_->head_width};
   }
   /// Right operand of weights · values: [head_width, keys].
   PackedOperand values(std::size_t layer, std::size_t head) const {
-    return {values_.data() + page(layer, head) * padded_head_width_ * padded_context_, nullptr, head_width_,
-            padded_context_};
+    return {page_values(layer, head), nullptr, shape_->head_width, shape_->padded_context};
   }
-  const float* key_scales(std::size_t layer, std::size_t head) const {
-    return key_scales_.data() + page(layer, head) * padded_context_;
-  }
+  const float* key_scales(std::size_t layer, std::size_t head) const { return page_scales(layer, head); }
   const float* value_scales(std::size_t layer, std::size_t head) const {
-    return value_scales_.data() + page(layer, head) * padded_context_;
+    return page_scales(layer, head) + shape_->padded_context;
   }
 
   void write(std::size_t layer, std::size_t head, std::size_t at, const std::int8_t* key, float key_scale,
              const std::int8_t* value, float value_scale) {
-    const std::size_t index = page(layer, head);
-    std::int8_t* keys = keys_.data() + index * padded_context_ * head_width_;
-    std::int8_t* values = values_.data() + index * padded_head_width_ * padded_context_;
-    for (std::size_t c = 0; c < head_width_; ++c) {
-      keys[packed_offset(at, c, head_width_)] = key[c];
-      values[packed_offset(c, at, padded_context_)] = value[c];
+    std::int8_t* keys = page_keys(layer, head);
+    std::int8_t* values = page_values(layer, head);
+    for (std::size_t c = 0; c < shape_->head_width; ++c) {
+      keys[packed_offset(at, c, shape_->head_width)] = key[c];
+      values[packed_offset(c, at, shape_->padded_context)] = value[c];
     }
-    key_scales_[index * padded_context_ + at] = key_scale;
-    value_scales_[index * padded_context_ + at] = value_scale;
+    page_scales(layer, head)[at] = key_scale;
+    page_scales(layer, head)[shape_->padded_context + at] = value_scale;
   }
 
   std::size_t position = 0;  ///< Tokens written since the last restart.
 
  private:
-  static std::size_t round_up(std::size_t n) { return (n + kPanelColumns - 1) / kPanelColumns * kPanelColumns; }
-  static std::size_t pages(const ModelConfig& config) { return std::size_t{config.layers} * config.kv_heads; }
-  std::size_t page(std::size_t layer, std::size_t head) const { return layer * kv_heads_ + head; }
+  std::uint8_t* page(std::size_t layer, std::size_t head) const {
+    return memory_ + (layer * shape_->kv_heads + head) * shape_->page_bytes;
+  }
+  std::int8_t* page_keys(std::size_t layer, std::size_t head) const {
+    return reinterpret_cast<std::int8_t*>(page(layer, head));
+  }
+  std::int8_t* page_values(std::size_t layer, std::size_t head) const {
+    return page_keys(layer, head) + KvShape::round_up(shape_->head_width * shape_->padded_context);
+  }
+  float* page_scales(std::size_t layer, std::size_t head) const {
+    return reinterpret_cast<float*>(page(layer, head) + shape_->page_bytes) - 2 * shape_->padded_context;
+  }
 
-  std::size_t head_width_;
-  std::size_t kv_heads_;
-  std::size_t padded_context_;
-  std::size_t padded_head_width_;
-  AlignedArray<std::int8_t> keys_;    // [layer, head] × packed [context, head_width]
-  AlignedArray<std::int8_t> values_;  // [layer, head] × packed [head_width, context]
-  AlignedArray<float> key_scales_;    // [layer, head, context]
-  AlignedArray<float> value_scales_;  // [layer, head, context]
+  const KvShape* shape_;
+  std::uint8_t* memory_;  // [layer, head] × page
+};
+
+/// Caches for a number of lanes in one piece of memory, so that it can lie in huge pages. Does not move.
+class KvCachePool {
+ public:
+  KvCachePool(const ModelConfig& config, std::size_t count) : shape_(config), memory_(shape_.cache_bytes * count) {
+    for (std::size_t i = 0; i < count; ++i) caches_.emplace_back(shape_, memory_.data() + i * shape_.cache_bytes);
+  }
+  KvCachePool(const KvCachePool&) = delete;
+  KvCachePool& operator=(const KvCachePool&) = delete;
+
+  KvCache& operator[](std::size_t lane) { return caches_[lane]; }
+
+ private:
+  KvShape shape_;
+  AlignedArray<std::uint8_t> memory_;
+  std::vector<KvCache> caches_;
 };
 
 }  // namespace fz::model

@@ -12,15 +12,16 @@
 
 namespace fz::model {
 
+/// At least 64-byte aligned; large blocks ask for huge pages. Freed by std::free. Throws std::bad_alloc.
+void* allocate_aligned(std::size_t size_bytes);
+
 /// A zeroed array on a 64-byte boundary, as the vector kernels want it.
 template <typename T>
 class AlignedArray {
  public:
   AlignedArray() = default;
   explicit AlignedArray(std::size_t size) : size_(size) {
-    const std::size_t size_bytes = (size * sizeof(T) + 63) / 64 * 64;
-    data_.reset(static_cast<T*>(std::aligned_alloc(64, size_bytes == 0 ? 64 : size_bytes)));
-    if (data_ == nullptr) throw std::bad_alloc();
+    data_.reset(static_cast<T*>(allocate_aligned(size * sizeof(T))));
     std::uninitialized_value_construct_n(data_.get(), size);
   }
   T* data() { return data_.get(); }

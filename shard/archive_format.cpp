@@ -36,21 +36,32 @@ void expect_zero(ByteReader& reader, std::size_t size_bytes) {
 
 }  // namespace
 
-Hash16 hash16(ByteSpan bytes) { return first_bytes<16>(hash_bytes(bytes)); }
-Check8 check8(ByteSpan bytes) { return first_bytes<8>(hash_bytes(bytes)); }
+Hash16 hash16(ByteSpan bytes) {
+  return first_bytes<16>(hash_bytes(bytes));
+}
+Check8 check8(ByteSpan bytes) {
+  return first_bytes<8>(hash_bytes(bytes));
+}
 
 const char* codec_name(Codec codec) {
   switch (codec) {
-    case Codec::kStored: return "stored";
-    case Codec::kZstd: return "zstd";
-    case Codec::kBzip2: return "bzip2";
-    case Codec::kModelRange: return "model-range";
-    case Codec::kModelRanks: return "model-ranks";
+    case Codec::kStored:
+      return "stored";
+    case Codec::kZstd:
+      return "zstd";
+    case Codec::kBzip2:
+      return "bzip2";
+    case Codec::kModelRange:
+      return "model-range";
+    case Codec::kModelRanks:
+      return "model-ranks";
   }
   return "unknown";
 }
 
-Codec model_codec(TokenCoder coder) { return coder == TokenCoder::kRange ? Codec::kModelRange : Codec::kModelRanks; }
+Codec model_codec(TokenCoder coder) {
+  return coder == TokenCoder::kRange ? Codec::kModelRange : Codec::kModelRanks;
+}
 
 Bytes serialize_header(const Header& header) {
   ByteWriter writer;
@@ -75,11 +86,12 @@ Header parse_header(ByteSpan bytes, const std::string& source) {
   const auto version = reader.read<std::uint16_t>();
   if (version > kFormatVersion) {
     // A damaged version field must not read as "made by a newer program".
-    if (bytes.size() < kHeaderBytes || first_bytes<8>(bytes.subspan(kHeaderBytes - 8)) != check8(bytes.first(kHeaderBytes - 8))) {
+    if (bytes.size() < kHeaderBytes ||
+        first_bytes<8>(bytes.subspan(kHeaderBytes - 8)) != check8(bytes.first(kHeaderBytes - 8))) {
       reader.corrupt("header check differs; the archive is damaged");
     }
-    fail(ErrorCode::kUnsupported, "{}: format version {}, this program reads up to {}; use a newer fz-dist", source, version,
-         kFormatVersion);
+    fail(ErrorCode::kUnsupported, "{}: format version {}, this program reads up to {}; use a newer fz-dist", source,
+         version, kFormatVersion);
   }
   Header header;
   const auto coder = reader.read<std::uint8_t>();
@@ -97,7 +109,8 @@ Header parse_header(ByteSpan bytes, const std::string& source) {
   if (coder > 1) reader.corrupt(fmt::format("token coder {} does not exist", coder));
   if (reserved != 0 || adapter_bytes != 0) reader.corrupt("reserved bytes are not 0");
   if (header.block_bytes < kMinBlockBytes || header.block_bytes > kMaxBlockBytes) {
-    reader.corrupt(fmt::format("block size {} is not between {} and {}", header.block_bytes, kMinBlockBytes, kMaxBlockBytes));
+    reader.corrupt(
+        fmt::format("block size {} is not between {} and {}", header.block_bytes, kMinBlockBytes, kMaxBlockBytes));
   }
   header.token_coder = static_cast<TokenCoder>(coder);
   const bool has_hashes = header.model.weights_hash != Hash{} && header.model.tokenizer_hash != Hash{};

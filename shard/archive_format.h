@@ -1,5 +1,5 @@
-// The fixed-size structures of an archive (docs/format.md): header, block header, footer. Plain values; serialized and parsed by
-// pure functions that check everything a structure can check alone. `source` names the archive in errors.
+// The fixed-size structures of an archive (docs/format.md): header, block header, footer. Plain values; serialized and
+// parsed by pure functions that check everything a structure can check alone. `source` names the archive in errors.
 #pragma once
 
 #include <array>
@@ -33,7 +33,9 @@ enum class Codec : std::uint8_t { kStored = 0, kZstd = 1, kBzip2 = 2, kModelRang
 inline constexpr int kCodecs = 5;
 
 const char* codec_name(Codec codec);
-constexpr bool needs_model(Codec codec) { return codec == Codec::kModelRange || codec == Codec::kModelRanks; }
+constexpr bool needs_model(Codec codec) {
+  return codec == Codec::kModelRange || codec == Codec::kModelRanks;
+}
 Codec model_codec(TokenCoder coder);
 
 /// What of the model the decoding depends on; all zero where no model is needed.

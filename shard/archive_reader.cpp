@@ -12,8 +12,8 @@ namespace {
 constexpr std::size_t kSmallestIndexRecordBytes = 3;
 
 /// Reads a section whose hash the footer holds, and decompresses it.
-Bytes read_section(const File& file, std::uint64_t offset, std::uint32_t size_bytes, std::uint32_t raw_bytes, const Hash16& hash,
-                   const std::string& source, const char* what) {
+Bytes read_section(const File& file, std::uint64_t offset, std::uint32_t size_bytes, std::uint32_t raw_bytes,
+                   const Hash16& hash, const std::string& source, const char* what) {
   const Bytes stored = file.read_at(offset, size_bytes);
   if (hash16(stored) != hash) {
     fail(ErrorCode::kCorrupt, "{}: offset {}: the {} is damaged (hash differs)", source, offset, what);
@@ -40,7 +40,8 @@ ArchiveReader::ArchiveReader(const std::filesystem::path& path)
          archive_bytes_);
   }
   const std::uint64_t index_offset = footer_.table_offset + footer_.table_bytes;
-  parse_index(read_section(file_, index_offset, footer_.index_bytes, footer_.index_raw_bytes, footer_.index_hash, name_, "index"));
+  parse_index(read_section(file_, index_offset, footer_.index_bytes, footer_.index_raw_bytes, footer_.index_hash, name_,
+                           "index"));
   entries_ = parse_file_table(read_section(file_, footer_.table_offset, footer_.table_bytes, footer_.table_raw_bytes,
                                            footer_.table_hash, name_, "file table"),
                               footer_.corpus_bytes, name_);
@@ -48,7 +49,8 @@ ArchiveReader::ArchiveReader(const std::filesystem::path& path)
 
 void ArchiveReader::parse_index(ByteSpan bytes) {
   ByteReader reader(bytes, name_ + ": index");
-  if (footer_.block_count > reader.remaining() / kSmallestIndexRecordBytes) reader.corrupt("more blocks than there are bytes for");
+  if (footer_.block_count > reader.remaining() / kSmallestIndexRecordBytes)
+    reader.corrupt("more blocks than there are bytes for");
   blocks_.reserve(footer_.block_count);
   std::uint64_t file_offset = kHeaderBytes;
   std::uint64_t raw_offset = 0;
@@ -68,7 +70,8 @@ void ArchiveReader::parse_index(ByteSpan bytes) {
     block.file_offset = file_offset;
     if (shard::needs_model(block.codec)) {
       model_seen = true;
-      if (block.codec != model_codec(header_.token_coder)) reader.corrupt("a block's codec is not the header's token coder");
+      if (block.codec != model_codec(header_.token_coder))
+        reader.corrupt("a block's codec is not the header's token coder");
     }
     blocks_.push_back(block);
     raw_offset += raw_bytes;  // at most 2^32 blocks of 2^26 bytes: no overflow
@@ -101,13 +104,15 @@ StoredBlock ArchiveReader::read_block(BlockId id) const {
 void require_model(const ArchiveReader& archive, const ModelIdentity& given) {
   const ModelIdentity& wanted = archive.header().model;
   if (wanted.numerics_version != given.numerics_version) {
-    fail(ErrorCode::kUnsupported, "{}: made under numerics version {}, this program computes version {}", archive.name(),
-         wanted.numerics_version, given.numerics_version);
+    fail(ErrorCode::kUnsupported, "{}: made under numerics version {}, this program computes version {}",
+         archive.name(), wanted.numerics_version, given.numerics_version);
   }
   if (wanted != given) {
-    fail(ErrorCode::kModel, "{}: made with model {} (tokenizer {}), but the model at hand is {} (tokenizer {}); give the right one with --model",
-         archive.name(), to_hex(wanted.weights_hash, 16), to_hex(wanted.tokenizer_hash, 16), to_hex(given.weights_hash, 16),
-         to_hex(given.tokenizer_hash, 16));
+    fail(ErrorCode::kModel,
+         "{}: made with model {} (tokenizer {}), but the model at hand is {} (tokenizer {}); give the right one with "
+         "--model",
+         archive.name(), to_hex(wanted.weights_hash, 16), to_hex(wanted.tokenizer_hash, 16),
+         to_hex(given.weights_hash, 16), to_hex(given.tokenizer_hash, 16));
   }
 }
 

@@ -1,4 +1,5 @@
-// An archive open for reading: structure parsed and checked at once, blocks read on demand. Immutable after construction; any thread.
+// An archive open for reading: structure parsed and checked at once, blocks read on demand. Immutable after
+// construction; any thread.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,8 @@ struct StoredBlock {
 
 class ArchiveReader {
  public:
-  /// Throws Error(kInput) when the file cannot be read, Error(kCorrupt) or Error(kUnsupported) when it is no good archive.
+  /// Throws Error(kInput) when the file cannot be read, Error(kCorrupt) or Error(kUnsupported) when it is no good
+  /// archive.
   explicit ArchiveReader(const std::filesystem::path& path);
 
   const std::string& name() const { return name_; }

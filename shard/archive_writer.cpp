@@ -9,14 +9,17 @@ namespace {
 
 std::uint32_t section_bytes(const File& file, std::size_t size_bytes) {
   if (size_bytes > std::numeric_limits<std::uint32_t>::max()) {
-    fail(ErrorCode::kUnsupported, "{}: the file table would exceed 4 GiB; archive fewer files at once", file.path().string());
+    fail(ErrorCode::kUnsupported, "{}: the file table would exceed 4 GiB; archive fewer files at once",
+         file.path().string());
   }
   return static_cast<std::uint32_t>(size_bytes);
 }
 
 }  // namespace
 
-ArchiveWriter::ArchiveWriter(const File& file, const Header& header) : file_(file) { file_.append(serialize_header(header)); }
+ArchiveWriter::ArchiveWriter(const File& file, const Header& header) : file_(file) {
+  file_.append(serialize_header(header));
+}
 
 void ArchiveWriter::append_block(const BlockHeader& header, ByteSpan stored) {
   FZ_CHECK(number(header.id) == block_count_ && header.raw_offset == raw_offset_);

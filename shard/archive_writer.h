@@ -1,4 +1,5 @@
-// Writes an archive from front to back (docs/format.md). Owned by the merge; one thread. Refuses to go on after a failure.
+// Writes an archive from front to back (docs/format.md). Owned by the merge; one thread. Refuses to go on after a
+// failure.
 #pragma once
 
 #include <span>

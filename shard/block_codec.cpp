@@ -11,11 +11,13 @@ std::string block_place(const std::string& source, BlockId id, std::uint64_t raw
   return fmt::format("{}: block {} (offset {})", source, number(id), raw_offset);
 }
 
-EncodedBlock encode_block(BlockId id, std::uint64_t raw_offset, ByteSpan raw, TextCodec* text, TokenCoder coder, ThreadPool* pool) {
+EncodedBlock encode_block(BlockId id, std::uint64_t raw_offset, ByteSpan raw, TextCodec* text, TokenCoder coder,
+                          ThreadPool* pool) {
   FZ_CHECK(!raw.empty() && raw.size() <= kMaxBlockBytes);
   std::array<std::pair<Codec, Bytes>, 3> candidates;
   const auto run_fallback = [&](std::size_t index, int) {
-    candidates[index] = index == 0 ? std::pair(Codec::kZstd, zstd_compress(raw)) : std::pair(Codec::kBzip2, bzip2_compress(raw));
+    candidates[index] =
+        index == 0 ? std::pair(Codec::kZstd, zstd_compress(raw)) : std::pair(Codec::kBzip2, bzip2_compress(raw));
   };
   if (pool != nullptr) {
     pool->parallel_for(2, run_fallback);
@@ -55,9 +57,15 @@ Bytes decode_block(const BlockHeader& header, ByteSpan payload, TextCodec* text,
   }
   Bytes raw;
   switch (header.codec) {
-    case Codec::kStored: raw.assign(payload.begin(), payload.end()); break;
-    case Codec::kZstd: raw = zstd_decompress(payload, header.raw_bytes, place); break;
-    case Codec::kBzip2: raw = bzip2_decompress(payload, header.raw_bytes, place); break;
+    case Codec::kStored:
+      raw.assign(payload.begin(), payload.end());
+      break;
+    case Codec::kZstd:
+      raw = zstd_decompress(payload, header.raw_bytes, place);
+      break;
+    case Codec::kBzip2:
+      raw = bzip2_decompress(payload, header.raw_bytes, place);
+      break;
     case Codec::kModelRange:
     case Codec::kModelRanks: {
       FZ_CHECK(text != nullptr);

@@ -17,10 +17,11 @@ struct EncodedBlock {
 };
 
 /// Tries every codec that fits and keeps the smallest payload; `text` is null for binary files. `pool` may be null.
-EncodedBlock encode_block(BlockId id, std::uint64_t raw_offset, ByteSpan raw, TextCodec* text, TokenCoder coder, ThreadPool* pool);
+EncodedBlock encode_block(BlockId id, std::uint64_t raw_offset, ByteSpan raw, TextCodec* text, TokenCoder coder,
+                          ThreadPool* pool);
 
-/// Throws Error(kCorrupt) naming `source`, block and offset unless the payload yields exactly the bytes that the header's hash
-/// names. `text` may be null when the codec needs no model.
+/// Throws Error(kCorrupt) naming `source`, block and offset unless the payload yields exactly the bytes that the
+/// header's hash names. `text` may be null when the codec needs no model.
 Bytes decode_block(const BlockHeader& header, ByteSpan payload, TextCodec* text, const std::string& source);
 
 /// "corpus.fz: block 17 (offset 1048576)": how errors name a block.

@@ -1,5 +1,5 @@
-// Reads raw ranges of the corpus stream from the source files, and notices files that changed since the plan. Used by one thread at a
-// time or several: it holds no file open between calls.
+// Reads raw ranges of the corpus stream from the source files, and notices files that changed since the plan. Used by
+// one thread at a time or several: it holds no file open between calls.
 #pragma once
 
 #include <cstdint>

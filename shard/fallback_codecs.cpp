@@ -49,7 +49,8 @@ Bytes zstd_decompress(ByteSpan payload, std::uint64_t raw_bytes, const std::stri
     if (rest == 0 || used > raw_bytes) break;
     if (!progress) fail(ErrorCode::kCorrupt, "{}: zstd: the frame is truncated", source);
   }
-  if (used != raw_bytes || in.pos != in.size) fail(ErrorCode::kCorrupt, "{}: zstd: the frame has another size than stated", source);
+  if (used != raw_bytes || in.pos != in.size)
+    fail(ErrorCode::kCorrupt, "{}: zstd: the frame has another size than stated", source);
   raw.resize(used);
   return raw;
 }
@@ -60,8 +61,8 @@ Bytes bzip2_compress(ByteSpan raw) {
   // bzlib's interface lacks const, though it does not write to its input; and it refuses a null pointer to nothing.
   char nothing = 0;
   char* const source = raw.empty() ? &nothing : const_cast<char*>(reinterpret_cast<const char*>(raw.data()));
-  FZ_CHECK(BZ2_bzBuffToBuffCompress(reinterpret_cast<char*>(payload.data()), &size, source, static_cast<unsigned>(raw.size()), 9, 0,
-                                    0) == BZ_OK);
+  FZ_CHECK(BZ2_bzBuffToBuffCompress(reinterpret_cast<char*>(payload.data()), &size, source,
+                                    static_cast<unsigned>(raw.size()), 9, 0, 0) == BZ_OK);
   payload.resize(size);
   return payload;
 }

@@ -141,7 +141,8 @@ void validate_file_table(std::span<const FileEntry> entries, std::uint64_t corpu
     expected_offset += entry.raw_bytes;
   }
   if (expected_offset != corpus_bytes) {
-    fail(ErrorCode::kCorrupt, "{}: file table: the files hold {} bytes, the blocks {}", source, expected_offset, corpus_bytes);
+    fail(ErrorCode::kCorrupt, "{}: file table: the files hold {} bytes, the blocks {}", source, expected_offset,
+         corpus_bytes);
   }
 }
 
@@ -150,7 +151,8 @@ std::vector<std::size_t> files_by_offset(std::span<const FileEntry> entries) {
   for (std::size_t i = 0; i < entries.size(); ++i) {
     if (entries[i].type == FileType::kRegular && entries[i].raw_bytes > 0) order.push_back(i);
   }
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return entries[a].raw_offset < entries[b].raw_offset; });
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return entries[a].raw_offset < entries[b].raw_offset; });
   return order;
 }
 

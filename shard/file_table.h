@@ -1,5 +1,6 @@
-// The file table of an archive (docs/format.md): which files there are and where their bytes lie in the corpus stream. Pure functions
-// over untrusted bytes; a table that parsed is safe to restore: no path leaves the target, none goes through a link.
+// The file table of an archive (docs/format.md): which files there are and where their bytes lie in the corpus stream.
+// Pure functions over untrusted bytes; a table that parsed is safe to restore: no path leaves the target, none goes
+// through a link.
 #pragma once
 
 #include <cstdint>

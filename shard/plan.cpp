@@ -13,7 +13,9 @@ void write_section(ByteWriter& writer, ByteSpan bytes) {
   writer.write_bytes(bytes);
 }
 
-std::string read_string(ByteReader& reader) { return std::string(as_string_view(reader.take(reader.read_varint()))); }
+std::string read_string(ByteReader& reader) {
+  return std::string(as_string_view(reader.take(reader.read_varint())));
+}
 
 Hash read_hash(ByteReader& reader) {
   Hash hash;
@@ -85,13 +87,15 @@ Plan parse_plan(ByteSpan bytes, const std::string& source) {
     fail(ErrorCode::kCorrupt, "{}: the plan is damaged; remove the job directory to start afresh", source);
   }
   ByteReader reader(bytes.first(bytes.size() - kHashBytes), source);
-  if (as_string_view(reader.take(8)) != std::string_view(kPlanMagic.data(), 8)) reader.corrupt("not a plan of this version");
+  if (as_string_view(reader.take(8)) != std::string_view(kPlanMagic.data(), 8))
+    reader.corrupt("not a plan of this version");
   Plan plan;
   const auto coder = reader.read<std::uint8_t>();
   if (coder > 1) reader.corrupt("token coder does not exist");
   plan.coder = static_cast<TokenCoder>(coder);
   plan.block_bytes = reader.read<std::uint32_t>();
-  if (plan.block_bytes < kMinBlockBytes || plan.block_bytes > kMaxBlockBytes) reader.corrupt("block size is outside the limits");
+  if (plan.block_bytes < kMinBlockBytes || plan.block_bytes > kMaxBlockBytes)
+    reader.corrupt("block size is outside the limits");
   plan.model.numerics_version = reader.read<std::uint32_t>();
   plan.model.context = reader.read<std::uint32_t>();
   plan.model.weights_hash = read_hash(reader);

@@ -1,5 +1,5 @@
-// The frozen plan of a compress job (`OUT.fz.job/plan`): what goes in, cut how, coded by which model. Made by the coordinator, read by
-// every rank; independent of ranks and threads. Plain data and pure functions.
+// The frozen plan of a compress job (`OUT.fz.job/plan`): what goes in, cut how, coded by which model. Made by the
+// coordinator, read by every rank; independent of ranks and threads. Plain data and pure functions.
 #pragma once
 
 #include <cstdint>

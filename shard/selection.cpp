@@ -34,9 +34,12 @@ Selection::Selection(const ArchiveReader& archive, const std::vector<std::string
       selected_[i] = found = true;
       if (!below && entries[i].type == FileType::kDirectory) taken_directory = path;
     }
-    if (!found) fail(ErrorCode::kInput, "{}: nothing in the archive matches '{}'; see 'fz-dist list'", archive.name(), display_text(given));
+    if (!found)
+      fail(ErrorCode::kInput, "{}: nothing in the archive matches '{}'; see 'fz-dist list'", archive.name(),
+           display_text(given));
   }
-  // Going backwards, all that lies below a directory is met before the directory itself: the wanted parents are a stack.
+  // Going backwards, all that lies below a directory is met before the directory itself: the wanted parents are a
+  // stack.
   std::vector<std::string_view> wanted;
   for (std::size_t i = entries.size(); i-- > 0;) {
     const std::string_view path = entries[i].path;

@@ -1,4 +1,5 @@
-// Which entries of an archive a restore is about, which blocks it needs, and where the bytes of a block go. Pure; the same on every rank.
+// Which entries of an archive a restore is about, which blocks it needs, and where the bytes of a block go. Pure; the
+// same on every rank.
 #pragma once
 
 #include <string>
@@ -10,8 +11,9 @@ namespace fz::shard {
 
 class Selection {
  public:
-  /// No patterns: everything. A pattern is a shell glob in which `*` also matches `/`; one that matches a directory takes all below it. The
-  /// parents of what is taken are taken too. Throws Error(kInput) for a pattern that matches nothing.
+  /// No patterns: everything. A pattern is a shell glob in which `*` also matches `/`; one that matches a directory
+  /// takes all below it. The parents of what is taken are taken too. Throws Error(kInput) for a pattern that matches
+  /// nothing.
   Selection(const ArchiveReader& archive, const std::vector<std::string>& patterns);
 
   bool has(std::size_t entry) const { return selected_[entry]; }

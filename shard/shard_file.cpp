@@ -2,9 +2,13 @@
 
 namespace fz::shard {
 
-std::filesystem::path job_directory_of(const std::filesystem::path& output) { return output.native() + ".job"; }
+std::filesystem::path job_directory_of(const std::filesystem::path& output) {
+  return output.native() + ".job";
+}
 
-std::string shard_name(std::uint64_t run, Rank rank) { return fmt::format("shard-{}-{}", run, number(rank)); }
+std::string shard_name(std::uint64_t run, Rank rank) {
+  return fmt::format("shard-{}-{}", run, number(rank));
+}
 
 ShardWriter::ShardWriter(const std::filesystem::path& job_directory, std::uint64_t run, Rank rank)
     : file_(File::create(job_directory / shard_name(run, rank))), run_(run), rank_(rank) {
@@ -25,8 +29,8 @@ BlockPlace ShardWriter::append(const EncodedBlock& block) {
   return place;
 }
 
-BlockHeader read_finished_block(const std::filesystem::path& job_directory, const BlockPlace& place, const Plan& plan, BlockId id,
-                                Bytes& stored) {
+BlockHeader read_finished_block(const std::filesystem::path& job_directory, const BlockPlace& place, const Plan& plan,
+                                BlockId id, Bytes& stored) {
   const std::filesystem::path path = job_directory / shard_name(place.run, place.rank);
   const std::string name = path.string();
   if (place.stored_bytes <= kBlockHeaderBytes || place.stored_bytes > kBlockHeaderBytes + kMaxBlockBytes) {
@@ -40,7 +44,8 @@ BlockHeader read_finished_block(const std::filesystem::path& job_directory, cons
     fail(ErrorCode::kCorrupt, "{}: offset {}: not the block that the journal names", name, place.offset_bytes);
   }
   if (check8(ByteSpan(stored).subspan(kBlockHeaderBytes)) != header.payload_check) {
-    fail(ErrorCode::kCorrupt, "{}: the stored bytes are damaged (check differs)", block_place(name, id, header.raw_offset));
+    fail(ErrorCode::kCorrupt, "{}: the stored bytes are damaged (check differs)",
+         block_place(name, id, header.raw_offset));
   }
   return header;
 }

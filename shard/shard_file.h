@@ -1,5 +1,5 @@
-// The shard files and names of a job directory (docs/format.md, "Directory of a job"). A shard holds whole blocks as they will lie in the
-// archive; each belongs to one rank of one run, which alone appends to it.
+// The shard files and names of a job directory (docs/format.md, "Directory of a job"). A shard holds whole blocks as
+// they will lie in the archive; each belongs to one rank of one run, which alone appends to it.
 #pragma once
 
 #include <cstdint>
@@ -45,9 +45,9 @@ class ShardWriter {
   bool failed_ = false;
 };
 
-/// Reads a finished block and checks everything that can be checked without decoding. Throws Error(kCorrupt) or Error(kInput).
-/// `stored` receives header and payload as they lie.
-BlockHeader read_finished_block(const std::filesystem::path& job_directory, const BlockPlace& place, const Plan& plan, BlockId id,
-                                Bytes& stored);
+/// Reads a finished block and checks everything that can be checked without decoding. Throws Error(kCorrupt) or
+/// Error(kInput). `stored` receives header and payload as they lie.
+BlockHeader read_finished_block(const std::filesystem::path& job_directory, const BlockPlace& place, const Plan& plan,
+                                BlockId id, Bytes& stored);
 
 }  // namespace fz::shard

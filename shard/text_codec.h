@@ -1,5 +1,5 @@
-// What the block codec needs of a language model: text to payload and back. The real one wraps LanguageModelCodec (put together in
-// cli/); tests have a fake. One block at a time, one caller at a time.
+// What the block codec needs of a language model: text to payload and back. The real one wraps LanguageModelCodec (put
+// together in cli/); tests have a fake. One block at a time, one caller at a time.
 #pragma once
 
 #include <functional>

@@ -17,12 +17,9 @@ inline std::vector<model::TokenId> step_through_lanes(
     const std::function<model::TokenId(std::size_t lane, int thread, const float* logits)>& choose) {
   const std::uint32_t context = engine.model().config.context;
   std::vector<model::TokenId> tokens(lanes.back().end);
-  std::vector<std::unique_ptr<model::KvCache, void (*)(model::KvCache*)>> caches;
+  model::KvCachePool caches(engine.model().config, lanes.size());
   std::uint32_t steps = 0;
-  for (const Lane& lane : lanes) {
-    caches.push_back(engine.make_cache());
-    steps = std::max(steps, lane.end - lane.begin);
-  }
+  for (const Lane& lane : lanes) steps = std::max(steps, lane.end - lane.begin);
   std::vector<model::StepInput> inputs;
   std::vector<std::size_t> input_lanes;  // the lane of each input
   for (std::uint32_t t = 0; t < steps; ++t) {
@@ -32,7 +29,7 @@ inline std::vector<model::TokenId> step_through_lanes(
       const std::uint32_t index = lanes[lane].begin + t;
       if (index >= lanes[lane].end) continue;
       const bool restarts = t % context == 0;
-      inputs.push_back({caches[lane].get(), restarts ? 0 : tokens[index - 1], restarts});
+      inputs.push_back({&caches[lane], restarts ? 0 : tokens[index - 1], restarts});
       input_lanes.push_back(lane);
     }
     engine.step(inputs, [&](std::size_t input, int thread, const float* logits) {

@@ -14,7 +14,8 @@ constexpr std::uint64_t kMaxBatchBytes = std::uint64_t{256} << 20;
 
 class CompressTask final : public Task {
  public:
-  CompressTask(CompressSettings settings, Resources resources) : settings_(std::move(settings)), resources_(std::move(resources)) {}
+  CompressTask(CompressSettings settings, Resources resources)
+      : settings_(std::move(settings)), resources_(std::move(resources)) {}
 
   void begin(const comm::Begin& begin, Rank rank) override {
     if (begin.run == 0) return;  // an earlier run had done everything; the job directory is gone
@@ -27,7 +28,8 @@ class CompressTask final : public Task {
 
   std::uint32_t capacity() const override {
     const std::uint64_t fit = kMaxBatchBytes / plan_.block_bytes;
-    return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(fit, 1, static_cast<std::uint64_t>(resources_.pool->threads())));
+    return static_cast<std::uint32_t>(
+        std::clamp<std::uint64_t>(fit, 1, static_cast<std::uint64_t>(resources_.pool->threads())));
   }
 
   void process(std::span<const BlockId> blocks, const Report& report) override {
@@ -36,7 +38,8 @@ class CompressTask final : public Task {
     if (blocks.size() == 1) {
       encoded[0] = encode(blocks[0], resources_.pool.get());
     } else {
-      resources_.pool->parallel_for(blocks.size(), [&](std::size_t i, int) { encoded[i] = encode(blocks[i], nullptr); });
+      resources_.pool->parallel_for(blocks.size(),
+                                    [&](std::size_t i, int) { encoded[i] = encode(blocks[i], nullptr); });
     }
     for (const shard::EncodedBlock& block : encoded) {
       const shard::BlockPlace place = writer_->append(block);
@@ -47,7 +50,8 @@ class CompressTask final : public Task {
  private:
   /// Text blocks come one at a time: the codec is not shared.
   shard::EncodedBlock encode(BlockId id, ThreadPool* pool) {
-    if (number(id) >= plan_.blocks.size()) fail(ErrorCode::kLaunch, "rank {}: asked for an unknown block", number(rank_));
+    if (number(id) >= plan_.blocks.size())
+      fail(ErrorCode::kLaunch, "rank {}: asked for an unknown block", number(rank_));
     const shard::PlanBlock& range = plan_.blocks[number(id)];
     const Bytes raw = reader_->read(range);
     shard::TextCodec* const text = range.kind == shard::Kind::kText ? &text_codec() : nullptr;
@@ -60,7 +64,8 @@ class CompressTask final : public Task {
     if (!text_) {
       text_ = resources_.make_text_codec();
       if (text_->identity() != plan_.model) {
-        fail(ErrorCode::kModel, "rank {}: has another model than rank 0; give all ranks the same --model", number(rank_));
+        fail(ErrorCode::kModel, "rank {}: has another model than rank 0; give all ranks the same --model",
+             number(rank_));
       }
     }
     return *text_;

@@ -14,11 +14,13 @@ constexpr std::uint64_t kMaxBatchBytes = std::uint64_t{256} << 20;
 
 class DecodeTask : public Task {
  public:
-  DecodeTask(const std::filesystem::path& archive, Resources resources) : archive_(archive), resources_(std::move(resources)) {}
+  DecodeTask(const std::filesystem::path& archive, Resources resources)
+      : archive_(archive), resources_(std::move(resources)) {}
 
   std::uint32_t capacity() const override {
     const std::uint64_t fit = kMaxBatchBytes / archive_.header().block_bytes;
-    return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(fit, 1, static_cast<std::uint64_t>(resources_.pool->threads())));
+    return static_cast<std::uint32_t>(
+        std::clamp<std::uint64_t>(fit, 1, static_cast<std::uint64_t>(resources_.pool->threads())));
   }
 
   void process(std::span<const BlockId> blocks, const Report& report) override {

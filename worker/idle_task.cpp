@@ -13,6 +13,8 @@ class IdleTask final : public Task {
 
 }  // namespace
 
-std::unique_ptr<Task> make_idle_task() { return std::make_unique<IdleTask>(); }
+std::unique_ptr<Task> make_idle_task() {
+  return std::make_unique<IdleTask>();
+}
 
 }  // namespace fz::worker

@@ -1,5 +1,5 @@
-// The three kinds of block work: compress into a shard file, restore into a staging directory, check. Each task owns what it works with and is
-// used by one worker; cheap blocks run side by side on its threads.
+// The three kinds of block work: compress into a shard file, restore into a staging directory, check. Each task owns
+// what it works with and is used by one worker; cheap blocks run side by side on its threads.
 #pragma once
 
 #include <filesystem>

@@ -1,5 +1,5 @@
-// The pull loop of a rank: asks for blocks, works on them, reports each. What the work is, a Task says. One thread; the task may use more
-// inside.
+// The pull loop of a rank: asks for blocks, works on them, reports each. What the work is, a Task says. One thread; the
+// task may use more inside.
 #pragma once
 
 #include <functional>

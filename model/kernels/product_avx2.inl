@@ -31,9 +31,43 @@ inline void multiply_half_panel(const std::int16_t* a, std::size_t a_stride, con
   }
 }
 
+/// Keys and values of many lanes do not fit any cache, and hardware prefetchers stop at page ends.
+inline constexpr std::size_t kPrefetchBytes = 1024;
+
+/// One row times 16 columns: what attention of a single token does over and over.
+inline void multiply_panel_by_one_row(const std::int16_t* a, const std::int8_t* b, std::size_t groups, std::int32_t* c) {
+  __m256i sums[4];
+#pragma GCC unroll 4
+  for (int quarter = 0; quarter < 4; ++quarter) sums[quarter] = _mm256_setzero_si256();
+  for (std::size_t group = 0; group < groups; ++group) {
+    const auto* b_group = reinterpret_cast<const __m128i*>(b + group * kPanelColumns * kPanelDepth);
+    _mm_prefetch(reinterpret_cast<const char*>(b_group) + kPrefetchBytes, _MM_HINT_T0);
+    long long four_values;
+    __builtin_memcpy(&four_values, a + group * kPanelDepth, sizeof four_values);
+    const __m256i a_group = _mm256_set1_epi64x(four_values);
+#pragma GCC unroll 4
+    for (int quarter = 0; quarter < 4; ++quarter) {
+      const __m256i b_quarter = _mm256_cvtepi8_epi16(_mm_load_si128(b_group + quarter));
+      sums[quarter] = _mm256_add_epi32(sums[quarter], _mm256_madd_epi16(a_group, b_quarter));
+      FZ_KEEP_IN_REGISTER(sums[quarter]);
+    }
+  }
+#pragma GCC unroll 2
+  for (int half = 0; half < 2; ++half) {
+    const __m256i pairs = _mm256_hadd_epi32(sums[2 * half], sums[2 * half + 1]);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(c) + half, _mm256_permute4x64_epi64(pairs, 0xd8));
+  }
+}
+
 void multiply_rows(const std::int16_t* a, std::size_t a_stride, std::size_t rows, const PackedOperand& b,
                    std::size_t depth_used, std::int32_t* c, std::size_t c_stride) {
   const std::size_t groups = depth_used / kPanelDepth;
+  if (rows == 1) {
+    for (std::size_t column = 0; column < b.columns; column += kPanelColumns) {
+      multiply_panel_by_one_row(a, b.data + column * b.depth, groups, c + column);
+    }
+    return;
+  }
   for (std::size_t column = 0; column < b.columns; column += kPanelColumns / 2) {
     const std::int8_t* panel = b.data + packed_offset(column, 0, b.depth);
     std::size_t row = 0;

@@ -43,12 +43,13 @@ TableHashes step_hashes(Engine& engine, const Chunks& chunks, std::size_t lanes)
   TableHashes hashes;
   for (const auto& chunk : chunks) hashes.emplace_back(chunk.size());
   struct LaneState {
-    std::unique_ptr<KvCache, void (*)(KvCache*)> cache;
+    KvCache* cache;
     std::size_t chunk;
     std::size_t position = 0;
   };
+  KvCachePool caches(engine.model().config, lanes);
   std::vector<LaneState> states;
-  for (std::size_t lane = 0; lane < lanes; ++lane) states.push_back({engine.make_cache(), lane});
+  for (std::size_t lane = 0; lane < lanes; ++lane) states.push_back({&caches[lane], lane});
   for (std::size_t t = 0;; ++t) {
     std::vector<StepInput> inputs;
     std::vector<LaneState*> active;
@@ -56,7 +57,7 @@ TableHashes step_hashes(Engine& engine, const Chunks& chunks, std::size_t lanes)
       LaneState& state = states[lane];
       if (t < lane || state.chunk >= chunks.size()) continue;
       const bool restarts = state.position == 0;
-      inputs.push_back({state.cache.get(), restarts ? 0 : chunks[state.chunk][state.position - 1], restarts});
+      inputs.push_back({state.cache, restarts ? 0 : chunks[state.chunk][state.position - 1], restarts});
       active.push_back(&state);
     }
     if (inputs.empty() && t >= lanes) return hashes;

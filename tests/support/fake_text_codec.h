@@ -1,4 +1,5 @@
-// A stand-in for the language model: zstd with the known text as dictionary, so that it wins on known text, and loses elsewhere.
+// A stand-in for the language model: zstd with the known text as dictionary, so that it wins on known text, and loses
+// elsewhere.
 #pragma once
 
 #include <zstd.h>
@@ -19,8 +20,8 @@ class FakeTextCodec final : public shard::TextCodec {
     Bytes payload(ZSTD_compressBound(raw.size()) + 1);
     const std::unique_ptr<ZSTD_CCtx, std::size_t (*)(ZSTD_CCtx*)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
     payload[0] = static_cast<std::uint8_t>(coder);
-    const std::size_t size = ZSTD_compress_usingDict(context.get(), payload.data() + 1, payload.size() - 1, raw.data(), raw.size(),
-                                                     known_text().data(), known_text().size(), 19);
+    const std::size_t size = ZSTD_compress_usingDict(context.get(), payload.data() + 1, payload.size() - 1, raw.data(),
+                                                     raw.size(), known_text().data(), known_text().size(), 19);
     FZ_CHECK(!ZSTD_isError(size));
     payload.resize(size + 1);
     return payload;
@@ -30,8 +31,8 @@ class FakeTextCodec final : public shard::TextCodec {
     if (payload[0] != static_cast<std::uint8_t>(coder)) fail(ErrorCode::kCorrupt, "{}: another coder", source);
     Bytes raw(raw_bytes);
     const std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
-    const std::size_t size = ZSTD_decompress_usingDict(context.get(), raw.data(), raw.size(), payload.data() + 1, payload.size() - 1,
-                                                       known_text().data(), known_text().size());
+    const std::size_t size = ZSTD_decompress_usingDict(context.get(), raw.data(), raw.size(), payload.data() + 1,
+                                                       payload.size() - 1, known_text().data(), known_text().size());
     if (ZSTD_isError(size)) fail(ErrorCode::kCorrupt, "{}: fake model: damaged", source);
     raw.resize(size);
     return raw;

@@ -12,7 +12,8 @@ namespace fz::test {
 /// The seed of a random test: FZ_TEST_SEED, or a fixed one; printed, so that a failure can be repeated.
 inline std::uint32_t test_seed() {
   const char* const given = std::getenv("FZ_TEST_SEED");
-  const std::uint32_t seed = given != nullptr ? static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10)) : 20260101u;
+  const std::uint32_t seed =
+      given != nullptr ? static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10)) : 20260101u;
   std::cout << "seed " << seed << " (set FZ_TEST_SEED to change it)\n";
   return seed;
 }
@@ -24,7 +25,8 @@ inline const std::string& known_text() {
     std::string lines;
     for (int line = 0; line < 200; ++line) {
       for (int word = 0; word < 25; ++word) {
-        for (unsigned letters = 2 + random() % 8; letters > 0; --letters) lines += static_cast<char>('a' + random() % 26);
+        for (unsigned letters = 2 + random() % 8; letters > 0; --letters)
+          lines += static_cast<char>('a' + random() % 26);
         lines += word == 24 ? '\n' : ' ';
       }
     }

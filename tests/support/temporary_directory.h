@@ -23,7 +23,8 @@ class TemporaryDirectory {
   ~TemporaryDirectory() {
     std::error_code error;
     // Tests make directories that cannot be entered.
-    for (std::filesystem::recursive_directory_iterator item(path_, error), end; !error && item != end; item.increment(error)) {
+    for (std::filesystem::recursive_directory_iterator item(path_, error), end; !error && item != end;
+         item.increment(error)) {
       if (item->is_directory(error) && !item->is_symlink(error)) ::chmod(item->path().c_str(), 0700);
     }
     std::filesystem::remove_all(path_, error);
@@ -39,7 +40,7 @@ class TemporaryDirectory {
 };
 
 inline void write_text(const std::filesystem::path& path, const std::string& text) {
-  std::filesystem::create_directories(path.parent_path());
+  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
   std::ofstream file(path, std::ios::binary);
   file << text;
   FZ_CHECK(file.good());

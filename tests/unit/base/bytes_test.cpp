@@ -10,7 +10,8 @@ namespace {
 using test::expect_error;
 
 TEST(Bytes, VarintRoundTrip) {
-  for (const std::uint64_t value : {std::uint64_t{0}, std::uint64_t{127}, std::uint64_t{128}, std::uint64_t{1} << 35, UINT64_MAX}) {
+  for (const std::uint64_t value :
+       {std::uint64_t{0}, std::uint64_t{127}, std::uint64_t{128}, std::uint64_t{1} << 35, UINT64_MAX}) {
     ByteWriter writer;
     writer.write_varint(value);
     ByteReader reader(writer.bytes(), "test");

@@ -15,14 +15,16 @@ TEST(File, ReportsWhatIsWrongAndWhere) {
   expect_error(ErrorCode::kInput, "missing: cannot open", [&] { File::open_for_reading(directory / "missing"); });
   expect_error(ErrorCode::kOutput, "cannot create", [&] { File::create(directory / "no" / "such"); });
   test::write_text(directory / "short", "abc");
-  expect_error(ErrorCode::kInput, "ends 2 bytes early", [&] { File::open_for_reading(directory / "short").read_at(1, 4); });
+  expect_error(ErrorCode::kInput, "ends 2 bytes early",
+               [&] { File::open_for_reading(directory / "short").read_at(1, 4); });
 }
 
 TEST(File, RenameWithoutReplacingKeepsTheOld) {
   const test::TemporaryDirectory directory;
   test::write_text(directory / "old", "old");
   test::write_text(directory / "new", "new");
-  expect_error(ErrorCode::kOutput, "exists already", [&] { rename_durably_without_replacing(directory / "new", directory / "old"); });
+  expect_error(ErrorCode::kOutput, "exists already",
+               [&] { rename_durably_without_replacing(directory / "new", directory / "old"); });
   EXPECT_EQ(test::read_text(directory / "old"), "old");
   rename_durably_without_replacing(directory / "new", directory / "free");
   EXPECT_EQ(test::read_text(directory / "free"), "new");
@@ -41,7 +43,8 @@ TEST(File, ReplaceFileLeavesNothingBehind) {
   replace_file(directory / "f", as_byte_span("one"));
   replace_file(directory / "f", as_byte_span("two"));
   EXPECT_EQ(test::read_text(directory / "f"), "two");
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory.path()), std::filesystem::directory_iterator()), 1);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory.path()), std::filesystem::directory_iterator()),
+            1);
 }
 
 }  // namespace

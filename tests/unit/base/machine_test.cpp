@@ -37,7 +37,9 @@ TEST(FairThreads, NeverNone) {
   EXPECT_EQ(fair_threads(masks, 5), 1);
 }
 
-TEST(AllowedCores, AtLeastOne) { EXPECT_GE(count_cores(allowed_cores()), 1); }
+TEST(AllowedCores, AtLeastOne) {
+  EXPECT_GE(count_cores(allowed_cores()), 1);
+}
 
 }  // namespace
 }  // namespace fz

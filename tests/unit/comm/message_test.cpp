@@ -7,9 +7,14 @@
 namespace fz::comm {
 namespace {
 
-const std::vector<Message> kMessages = {
-    Begin{7, ".fz-partial-abc"}, Assign{{BlockId{3}, BlockId{9}}}, Assign{}, Stop{}, Ready{4}, BlockDone{BlockId{5}, 1ull << 40, 77},
-    Finished{},                  Failed{5, "corpus.fz: bad"}};
+const std::vector<Message> kMessages = {Begin{7, ".fz-partial-abc"},
+                                        Assign{{BlockId{3}, BlockId{9}}},
+                                        Assign{},
+                                        Stop{},
+                                        Ready{4},
+                                        BlockDone{BlockId{5}, 1ull << 40, 77},
+                                        Finished{},
+                                        Failed{5, "corpus.fz: bad"}};
 
 TEST(Message, RoundTrip) {
   for (const Message& message : kMessages) EXPECT_EQ(parse_message(serialize(message)), message);

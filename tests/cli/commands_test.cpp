@@ -1,0 +1,249 @@
+// The commands as a user types them, in this process: what they do, what they say, how they exit.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "support/run_tool.h"
+#include "support/temporary_directory.h"
+
+namespace fz {
+namespace {
+
+using test::run_tool;
+using test::ToolResult;
+
+class Commands : public testing::Test {
+ protected:
+  Commands() : before_(std::filesystem::current_path()) {
+    std::filesystem::current_path(directory_.path());
+    test::write_text("c/a.txt", test::make_text(1, 100'000));
+    test::write_text("c/sub/b.txt", test::make_text(2, 50'000));
+    test::write_text("c/sub/noise", test::make_noise(3, 70'000));
+    test::write_text("c/empty", "");
+    test::write_text("c/odd\n\xff", "odd");
+    std::filesystem::create_directories("c/hollow");
+    std::filesystem::create_symlink("sub/b.txt", "c/link");
+    ::chmod("c/sub", 0750);
+    const timespec times[2] = {{1, 1}, {981173106, 123456789}};
+    ::utimensat(AT_FDCWD, "c/a.txt", times, 0);
+    ::utimensat(AT_FDCWD, "c/sub", times, 0);
+  }
+  ~Commands() override { std::filesystem::current_path(before_); }
+
+  static void expect_failure(const ToolResult& result, int exit_code, const std::string& text) {
+    EXPECT_EQ(result.exit_code, exit_code) << result.err;
+    EXPECT_NE(result.err.find(text), std::string::npos) << result.err;
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+    EXPECT_TRUE(result.err.starts_with("fz-dist: ")) << result.err;
+  }
+  static void expect_success(const ToolResult& result) { EXPECT_EQ(result.exit_code, 0) << result.err; }
+  static bool same(const std::string& left, const std::string& right) {
+    return std::system(
+               fmt::format("diff -r --no-dereference {} {} && "
+                           "cd {} && find . -printf '%p %m %T@ %y %l\\n' | sort > $OLDPWD/left && cd $OLDPWD && "
+                           "cd {} && find . -printf '%p %m %T@ %y %l\\n' | sort > $OLDPWD/right && cd $OLDPWD && diff "
+                           "left right",
+                           left, right, left, right)
+                   .c_str()) == 0;
+  }
+  void compress() { expect_success(run_tool({"compress", "c", "-o", "c.fz", "--block-size", "64KiB", "-q"})); }
+
+  test::TemporaryDirectory directory_;
+  std::filesystem::path before_;
+};
+
+TEST_F(Commands, EverythingComesBack) {
+  const ToolResult compressed = run_tool({"compress", "c/", "--block-size", "64KiB", "--check-decode"});
+  expect_success(compressed);
+  EXPECT_NE(compressed.out.find("c.fz: 220003 -> "), std::string::npos) << compressed.out;
+  EXPECT_NE(compressed.out.find("bits/byte"), std::string::npos);
+  EXPECT_TRUE(std::filesystem::exists("c.fz"));
+  EXPECT_FALSE(std::filesystem::exists("c.fz.job"));
+  expect_success(run_tool({"decompress", "c.fz", "-o", "out"}));
+  EXPECT_TRUE(same("c", "out/c"));
+  expect_success(run_tool({"verify", "c.fz"}));
+}
+
+TEST_F(Commands, RanksRoundTrip) {
+  expect_success(run_tool({"compress", "c", "--coder", "ranks", "-q"}));
+  const auto info = nlohmann::json::parse(run_tool({"info", "c.fz", "--json"}).out);
+  EXPECT_EQ(info["model"]["token_coder"], "ranks");
+  EXPECT_GT(info["codecs"]["model-ranks"]["blocks"], 0);
+  expect_success(run_tool({"decompress", "c.fz", "-o", "out"}));
+  EXPECT_TRUE(same("c", "out/c"));
+}
+
+TEST_F(Commands, OneFileAndSeveralInputs) {
+  expect_success(run_tool({"compress", "c/a.txt"}));
+  EXPECT_EQ(run_tool({"list", "a.txt.fz"}).out, "a.txt\n");
+  expect_success(run_tool({"compress", "c/a.txt", "c/sub", "-o", "two.fz"}));
+  EXPECT_EQ(run_tool({"list", "two.fz"}).out, "a.txt\nsub\nsub/b.txt\nsub/noise\n");
+  expect_failure(run_tool({"compress", "c/a.txt", "c/sub"}), 2, "-o");
+  expect_failure(run_tool({"compress", "c/a.txt", "c/../c/a.txt", "-o", "x.fz"}), 2, "also called a.txt");
+}
+
+TEST_F(Commands, TheWorkingDirectoryItself) {
+  std::filesystem::current_path(directory_ / "c");
+  expect_success(run_tool({"compress", "."}));  // the archive lies inside what it archives, and leaves itself out
+  const std::string list = run_tool({"list", "c.fz"}).out;
+  EXPECT_EQ(list.substr(0, list.find('\n')), "c");
+  EXPECT_EQ(list.find("c.fz"), std::string::npos);
+}
+
+TEST_F(Commands, SmallArchivesAreSmall) {
+  test::write_text("t", "hello\n");
+  expect_success(run_tool({"compress", "t"}));
+  EXPECT_LE(std::filesystem::file_size("t.fz"), 6u + 310u);
+  std::filesystem::create_directories("nothing");
+  expect_success(run_tool({"compress", "nothing"}));
+  expect_success(run_tool({"decompress", "nothing.fz", "-o", "out"}));
+  EXPECT_TRUE(std::filesystem::is_directory("out/nothing"));
+  expect_success(run_tool({"verify", "nothing.fz"}));
+}
+
+TEST_F(Commands, BinaryCorporaNeedNoModel) {
+  test::write_text("b/noise", test::make_noise(3, 200'000));
+  test::write_text("b/zeros", std::string(100'000, '\0'));
+  expect_success(run_tool({"compress", "b"}, 0));
+  EXPECT_EQ(nlohmann::json::parse(run_tool({"info", "b.fz", "--json"}, 0).out)["model"], nullptr);
+  expect_success(run_tool({"decompress", "b.fz", "-o", "out"}, 0));
+  EXPECT_TRUE(same("b", "out/b"));
+  expect_success(run_tool({"verify", "b.fz"}, 0));
+}
+
+TEST_F(Commands, ListAndInfoNeedNoModel) {
+  compress();
+  EXPECT_EQ(run_tool({"list", "c.fz"}, 0).out,
+            "c\nc/a.txt\nc/empty\nc/hollow\nc/link\nc/odd\\x0a\\xff\nc/sub\nc/sub/b.txt\nc/sub/noise\n");
+  const std::string long_list = run_tool({"list", "-l", "c.fz"}, 0).out;
+  EXPECT_NE(long_list.find("drwxr-x---            0 2001-02-03T04:05:06Z c/sub\n"), std::string::npos) << long_list;
+  EXPECT_NE(long_list.find("c/link -> sub/b.txt\n"), std::string::npos);
+  const auto list = nlohmann::json::parse(run_tool({"list", "--json", "c.fz"}, 0).out);
+  EXPECT_EQ(list.size(), 9u);
+  EXPECT_EQ(list[1]["path"], "c/a.txt");
+  EXPECT_EQ(list[1]["bytes"], 100'000);
+  EXPECT_EQ(list[1]["mtime_nanoseconds"], 123456789);
+  EXPECT_EQ(list[5]["path_hex"], "632f6f64640aff");
+  const auto info = nlohmann::json::parse(run_tool({"info", "--json", "c.fz"}, 0).out);
+  EXPECT_EQ(info["raw_bytes"], 220'003);
+  EXPECT_EQ(info["archive_bytes"], std::filesystem::file_size("c.fz"));
+  EXPECT_EQ(info["files"], 5);
+  EXPECT_GT(info["codecs"]["model-range"]["blocks"], 0);
+  EXPECT_EQ(info["codecs"]["stored"]["blocks"], 2);
+  EXPECT_NE(run_tool({"info", "c.fz"}, 0).out.find("220003 -> "), std::string::npos);
+  expect_success(run_tool({"verify", "--quick", "c.fz"}, 0));
+}
+
+TEST_F(Commands, ExtractTakesWhatMatches) {
+  compress();
+  expect_success(run_tool({"extract", "c.fz", "c/sub", "-o", "one"}));
+  EXPECT_TRUE(same("c/sub", "one/c/sub"));
+  EXPECT_FALSE(std::filesystem::exists("one/c/a.txt"));
+  expect_success(run_tool({"extract", "c.fz", "*.txt", "-o", "two"}));
+  EXPECT_EQ(test::read_text("two/c/sub/b.txt"), test::read_text("c/sub/b.txt"));
+  EXPECT_FALSE(std::filesystem::exists("two/c/sub/noise"));
+  // Only the blocks that it needs are decoded: noise is not text, so no model is loaded.
+  expect_success(run_tool({"extract", "c.fz", "c/sub/noise", "c/hollow", "-o", "three"}, 0));
+  EXPECT_TRUE(std::filesystem::is_directory("three/c/hollow"));
+  expect_failure(run_tool({"extract", "c.fz", "c/absent", "-o", "four"}), 3, "matches 'c/absent'");
+  EXPECT_FALSE(std::filesystem::exists("four"));
+}
+
+TEST_F(Commands, AnotherModelIsRefused) {
+  compress();
+  expect_failure(run_tool({"decompress", "c.fz", "-o", "out"}, 2), 6, "give the right one with --model");
+  expect_failure(run_tool({"verify", "c.fz", "--model", "other.fzm"}), 6, "6363636363636363");
+  expect_failure(run_tool({"verify", "c.fz", "--model", "absent.fzm"}), 3, "absent.fzm");
+  EXPECT_FALSE(std::filesystem::exists("out"));
+}
+
+TEST_F(Commands, ExistingOutputsAreKept) {
+  compress();
+  const std::string before = test::read_text("c.fz");
+  test::write_text("c/new", "new");
+  expect_failure(run_tool({"compress", "c"}), 4, "c.fz: exists already; pass --force");
+  EXPECT_EQ(test::read_text("c.fz"), before);
+  expect_success(run_tool({"compress", "c", "--force"}));
+  EXPECT_NE(test::read_text("c.fz"), before);
+  expect_success(run_tool({"decompress", "c.fz", "-o", "out"}));
+  expect_failure(run_tool({"decompress", "c.fz", "-o", "out"}), 4, "not empty");
+  test::write_text("out/c/a.txt", "damaged");
+  expect_success(run_tool({"decompress", "c.fz", "-o", "out", "--force"}));
+  EXPECT_TRUE(same("c", "out/c"));
+  expect_failure(run_tool({"decompress", "c.fz"}), 4, "c: exists already");
+}
+
+TEST_F(Commands, BadInputs) {
+  expect_failure(run_tool({"compress", "absent"}), 3, "absent: cannot open: No such file");
+  expect_failure(run_tool({"compress", "c", "-o", "no/such/dir.fz"}), 4, "no/such/dir.fz.job: cannot create directory");
+  expect_failure(run_tool({"compress", "c", "-o", "c/sub"}), 4, "is a directory");
+  expect_failure(run_tool({"compress", "c", "--block-size", "1KiB"}), 2, "not between");
+  expect_failure(run_tool({"compress", "c", "--coder", "huffman"}), 2, "fz-dist compress --help");
+  expect_failure(run_tool({"decompress", "absent.fz"}), 3, "absent.fz: cannot open");
+  test::write_text("foreign.fz", "this is no archive");
+  expect_failure(run_tool({"list", "foreign.fz"}), 5, "not an fz-dist archive");
+  expect_failure(run_tool({"info", "c"}), 3, "c");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator("."), std::filesystem::directory_iterator()), 2);
+}
+
+TEST_F(Commands, AnUnreadableFileStopsBeforeAnythingIsWritten) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root reads everything";
+  ::chmod("c/sub/b.txt", 0);
+  expect_failure(run_tool({"compress", "c"}), 3, "b.txt: cannot open");
+  EXPECT_FALSE(std::filesystem::exists("c.fz.job"));
+}
+
+TEST_F(Commands, UsageErrorsAndHelp) {
+  expect_failure(run_tool({}), 2, "no command");
+  expect_failure(run_tool({"frobnicate"}), 2, "frobnicate");
+  expect_failure(run_tool({"compress"}), 2, "INPUT");
+  expect_failure(run_tool({"compress", "c", "--frob"}), 2, "--frob");
+  expect_failure(run_tool({"compress", "c", "--threads", "0"}), 2, "--threads");
+  for (const char* command : {"compress", "decompress", "extract", "list", "info", "verify", "model"}) {
+    const ToolResult help = run_tool({command, "--help"});
+    expect_success(help);
+    EXPECT_NE(help.out.find(command), std::string::npos);
+  }
+  EXPECT_NE(run_tool({"--help"}).out.find("mpirun -n 4"), std::string::npos);
+  EXPECT_EQ(run_tool({"--version"}).out.substr(0, 8), "fz-dist ");
+}
+
+TEST_F(Commands, DamagedArchivesGiveNoFiles) {
+  expect_success(run_tool({"compress", "c/a.txt", "c/sub", "-o", "c.fz", "--block-size", "64KiB", "-q"}));
+  const std::string good = test::read_text("c.fz");
+  std::mt19937 random(test::test_seed());
+  for (int round = 0; round < 60; ++round) {
+    std::string bad = good;
+    const std::size_t place = random() % bad.size();
+    bad[place] = static_cast<char>(bad[place] ^ (1 << random() % 8));
+    if (round % 3 == 0) bad.resize(place);
+    test::write_text("bad.fz", bad);
+    expect_failure(run_tool({"verify", "bad.fz"}), 5, "bad.fz: ");
+    expect_failure(run_tool({"verify", "--quick", "bad.fz"}), 5, "bad.fz: ");
+    expect_failure(run_tool({"decompress", "bad.fz", "-o", "out"}), 5, "bad.fz: ");
+    EXPECT_FALSE(std::filesystem::exists("out"));
+  }
+}
+
+TEST_F(Commands, ReadOnlyDirectoriesComeBack) {
+  ::chmod("c/sub", 0555);
+  compress();
+  expect_success(run_tool({"decompress", "c.fz", "-o", "out"}));
+  EXPECT_TRUE(same("c", "out/c"));
+}
+
+TEST_F(Commands, AnUnfinishedJobIsResumedOrExplained) {
+  std::filesystem::create_directories("c.fz.job");
+  compress();  // an empty job directory is nothing to worry about
+  std::filesystem::remove("c.fz");
+  test::write_text("c.fz.job/plan", "not a plan");
+  expect_failure(run_tool({"compress", "c"}), 3,
+                 "cannot be resumed: its plan cannot be read; remove this directory or pass --force");
+  expect_success(run_tool({"compress", "c", "--force"}));
+}
+
+}  // namespace
+}  // namespace fz

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Archives of every released format and numerics version decode for ever, with every backend that this CPU has; broken ones fail with the
+# named code. tests/data/golden/make.sh says how they were made.
+set -u
+program=$1
+golden=$(cd "$(dirname "$0")/../data/golden" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+die() { echo "FAILED: $*" >&2; exit 1; }
+
+for archive in "$golden"/v*.fz; do
+  for backend in scalar avx2 avx512vnni amx; do
+    rm -rf out
+    FZ_BACKEND=$backend "$program" decompress "$archive" -o out -q 2> err
+    code=$?
+    if [ $code -eq 7 ] && grep -q 'this CPU lacks it' err; then
+      echo "skipped: this CPU lacks $backend"
+      continue
+    fi
+    [ $code -eq 0 ] || die "$archive with $backend: exit code $code: $(cat err)"
+    (cd out && sha256sum --check --quiet "$golden/SHA256SUMS") || die "$archive with $backend: other contents"
+    [ "$(find out -printf '%P %m %y %l\n' | sort)" = "$(cat "$golden/TREE")" ] || die "$archive with $backend: other tree"
+  done
+done
+
+# broken-CODE-WHY.fz: the exit code is in the name; nothing may appear.
+for archive in "$golden"/broken-*.fz; do
+  name=$(basename "$archive")
+  wanted=${name#broken-}
+  wanted=${wanted%%-*}
+  rm -rf out
+  "$program" decompress "$archive" -o out -q 2> err
+  code=$?
+  [ "$code" = "$wanted" ] || die "$name: exit code $code instead of $wanted: $(cat err)"
+  [ "$(wc -l < err)" = 1 ] || die "$name: not a one-line error: $(cat err)"
+  [ -z "$(ls -A out 2> /dev/null)" ] || die "$name: something was written"
+done
+echo "all golden archives as expected"

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Made the golden archives of format version 1, numerics version 1. Not run again for a released version: its files stay as they are. A new
+# version gets files of its own beside them.
+#   make.sh PROGRAM OUTPUT_DIR
+set -eu
+program=$(realpath "$1")
+output=$(realpath "$2")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+mkdir -p golden/sub/hollow
+{
+  for i in $(seq 40); do echo "$i: an archive decodes to the same bytes on every device, on any number of nodes, in every year."; done
+  printf '2026-11-%02d 10:17:%02d INFO block %d written, offset=%d\n' 3 4 5 1048576 4 5 6 2097152 5 6 7 3145728
+  printf 'Grüße, мир, 世界 — no byte is special: \001\002\377\376 <|bos|>\n'
+} > golden/text.txt
+seq -s ' ' 1 700 > golden/sub/numbers.txt
+: > golden/sub/empty
+for i in $(seq 0 255); do printf "\\$(printf %03o "$i")"; done > golden/sub/bytes.bin
+ln -s ../text.txt golden/sub/link
+chmod 0640 golden/text.txt; chmod 0755 golden golden/sub; chmod 0700 golden/sub/hollow; chmod 0644 golden/sub/*.txt golden/sub/empty golden/sub/bytes.bin
+find golden -exec touch -h -d '2026-11-21 00:00:00 UTC' {} +
+"$program" compress golden -o "$output/v1-range.fz" -q --force
+"$program" compress golden -o "$output/v1-ranks.fz" -q --force --coder ranks
+(find golden -type f | LC_ALL=C sort | xargs sha256sum) > "$output/SHA256SUMS"
+chmod 0755 .
+find . -printf '%P %m %y %l\n' | sort > "$output/TREE"
+flip() { # SOURCE TARGET OFFSET: the byte at OFFSET (from the end if negative) with all bits turned
+  python3 - "$@" <<'PYTHON'
+import sys
+data = bytearray(open(sys.argv[1], "rb").read())
+data[int(sys.argv[3])] ^= 0xFF
+open(sys.argv[2], "wb").write(data)
+PYTHON
+}
+cd "$output"
+flip v1-range.fz broken-5-magic.fz 0
+flip v1-range.fz broken-5-header.fz 40
+flip v1-range.fz broken-5-payload.fz 400
+flip v1-range.fz broken-5-table.fz -150
+flip v1-range.fz broken-5-footer.fz -60
+head -c 1000 v1-range.fz > broken-5-truncated.fz
+: > broken-5-empty.fz
+python3 - <<'PYTHON'
+import hashlib
+data = bytearray(open("v1-range.fz", "rb").read())
+def with_header(name, change):
+    changed = bytearray(data)
+    change(changed)
+    changed[96:104] = hashlib.sha256(changed[:96]).digest()[:8]
+    open(name, "wb").write(changed)
+with_header("broken-7-version.fz", lambda d: d.__setitem__(8, 2))
+with_header("broken-7-numerics.fz", lambda d: d.__setitem__(12, 99))
+with_header("broken-6-model.fz", lambda d: d.__setitem__(40, d[40] ^ 1))
+PYTHON

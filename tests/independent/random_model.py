@@ -1,0 +1,83 @@
+"""Writes a small random model file and a text that it predicts well, for what models/default.fzm does not reach.
+
+Written from docs/model-format.md alone, like fz_numerics.py: a head of its own, fewer key/value heads than heads, a vocabulary that is
+no power of two, a short context (so many chunks and lanes), tables of cosines that are none, rows and whole vectors of zeros, and
+values from denormal ones to the largest that the limits allow.
+"""
+import random
+import struct
+
+import fz_numerics
+from fz_numerics import np, sha256
+
+LAYERS, HEADS, KV_HEADS, HEAD_WIDTH, WIDTH, FEED_FORWARD, CONTEXT = 4, 6, 2, 12, 28, 20, 13
+TEXT_BYTES = CONTEXT * 8 * 4 + 31  # four lanes, and a chunk that is not full
+PRINTABLE = range(0x20, 0x7f)
+
+
+def is_printable(token):
+    return len(token) == 1 and token[0] in PRINTABLE
+
+
+def tokenizer(rng):
+    """Two tokens without bytes, the 256 bytes, and pairs of bytes in front of the printable ones, so many that the printable ones
+    lie on both sides of the code tree's first decision, 512. No merges: each byte of a text becomes its own token."""
+    pairs = rng.sample([bytes((a, b)) for a in range(0x20) for b in PRINTABLE], rng.randint(390, 470))
+    tokens = [b'', b''] + sorted([bytes((byte,)) for byte in range(256)] + pairs)
+    lengths = np.array([len(token) for token in tokens], '<u2').tobytes()
+    return tokens, struct.pack('<6I', len(tokens), 0, 0, 0, 0, 0) + lengths + b''.join(tokens)
+
+
+def tensors(rng, tokens):
+    vocabulary = len(tokens)
+    printable = np.array([is_printable(token) for token in tokens])
+
+    def matrix(rows, columns, exponent, used=True):
+        weights = rng.integers(-127, 128, (rows, columns)).astype('i1')
+        used = np.logical_and(used, rng.uniform(0, 1, rows) > 0.05)
+        scales = np.where(used, np.minimum(1, 2.0 ** (exponent + rng.uniform(-2, 2, rows))), 0)
+        return weights.tobytes() + scales.astype('<f4').tobytes()
+
+    def vector(n, limit):
+        return rng.uniform(-limit, limit, n).astype('<f4').tobytes()
+
+    embedding = rng.integers(-127, 128, (vocabulary, WIDTH)).astype('i1').tobytes()
+    embedding += (2.0 ** rng.choice([-7] * 8 + [-40, -58, -66, -80, -108, -140, -200], vocabulary)).astype('<f4').tobytes()
+    queries, keys = HEADS * HEAD_WIDTH, KV_HEADS * HEAD_WIDTH
+    parts = [embedding]
+    for _ in range(LAYERS):
+        attention = rng.choice([-10, -8, -6, -2])
+        inner, outer = rng.choice([(-8, -8), (-8, -8), (-20, -30), (2, 2), (-106, 2), (-113, 2)])
+        parts += [vector(WIDTH, rng.choice([1, 2, 4096])), matrix(queries, WIDTH, attention), matrix(keys, WIDTH, attention),
+                  matrix(keys, WIDTH, inner), matrix(WIDTH, queries, outer), vector(WIDTH, rng.choice([1, 2, 4096])),
+                  matrix(FEED_FORWARD, WIDTH, inner), matrix(FEED_FORWARD, WIDTH, inner), matrix(WIDTH, FEED_FORWARD, outer)]
+    parts += [vector(WIDTH, 2), matrix(vocabulary, WIDTH, -7, printable), vector(CONTEXT * HEAD_WIDTH // 2, 1), vector(CONTEXT * HEAD_WIDTH // 2, 1)]
+    return b''.join(parts)
+
+
+def write_model(path, seed):
+    tokens, tokenizer_bytes = tokenizer(random.Random(seed))
+    begin, flags = 1, 0
+    configuration = struct.pack('<9IfII', len(tokens), WIDTH, LAYERS, HEADS, KV_HEADS, HEAD_WIDTH, FEED_FORWARD, CONTEXT, begin,
+                                10.0 ** -(seed % 9), flags, 0)
+    sections = [configuration, b'random %d' % seed, tensors(np.random.default_rng(seed), tokens), tokenizer_bytes,
+                np.arange(len(tokens), dtype='<u4').tobytes()]
+    file_bytes = 32 + 48 * len(sections) + 32 + sum(map(len, sections))
+    frame = struct.pack('<8sIIIIQ', b'\x89FZM\r\n\x1a\n', 1, 1, len(sections), 0, file_bytes)
+    frame += b''.join(struct.pack('<IIQ', i + 1, 0, len(section)) + sha256(section) for i, section in enumerate(sections))
+    with open(path, 'wb') as file:
+        file.write(frame + sha256(frame) + b''.join(sections))
+
+
+def write_text(path, model_path, seed):
+    """Draws the text from the model itself, so that no other codec is smaller."""
+    model, rng, text = fz_numerics.Model(model_path), random.Random(seed), b''
+    printable = [token for token, content in enumerate(model.tokens) if is_printable(content)]
+    while len(text) < TEXT_BYTES:
+        chunk, token = fz_numerics.Chunk(model), model.begin
+        for _ in range(min(model.context, TEXT_BYTES - len(text))):
+            table = fz_numerics.frequencies(chunk.logits([token])[0])[printable]
+            token = rng.choices(printable, table.tolist())[0]
+            text += model.tokens[token]
+    with open(path, 'wb') as file:
+        file.write(text)

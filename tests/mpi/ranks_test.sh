@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# The same archive from 1 to 4 ranks and from the plain command; everything comes back, with modes and times, on any number of ranks; errors
+# are said once and end the job with their exit code.
+set -u
+program=$1
+. "$(dirname "$0")/../support/corpus.sh"
+command -v mpirun > /dev/null || { echo "SKIPPED: mpirun is not installed"; exit 77; }
+work=$(mktemp -d)
+trap 'chmod -R u+rwx "$work"; rm -rf "$work"' EXIT
+cd "$work"
+launch() { mpirun --oversubscribe --allow-run-as-root -n "$@"; }
+make_corpus c "$program"
+options="-q --block-size 64KiB"
+
+"$program" compress c -o plain.fz $options || die "plain command"
+for ranks in 1 2 3 4; do
+  launch $ranks "$program" compress c -o $ranks.fz $options || die "compress, $ranks ranks"
+  cmp plain.fz $ranks.fz || die "the archive of $ranks ranks differs"
+  [ ! -e $ranks.fz.job ] || die "job directory left by $ranks ranks"
+done
+for ranks in 1 2 4; do
+  launch $ranks "$program" decompress 3.fz -o out-$ranks -q || die "decompress, $ranks ranks"
+  same_tree c out-$ranks/c || die "restored by $ranks ranks: differs"
+  [ "$(ls -A out-$ranks)" = c ] || die "left over: $(ls -A out-$ranks)"
+done
+launch 3 "$program" verify plain.fz -q || die "verify"
+launch 2 "$program" extract plain.fz 'c/sub/deep' -o some -q || die "extract"
+same_tree c/sub/deep some/c/sub/deep || die "extracted tree differs"
+
+# expect CODE TEXT COMMAND...: exit code, and one line of ours that has the text.
+expect() {
+  local code=$1 text=$2 status
+  shift 2
+  "$@" > /dev/null 2> err
+  status=$?
+  [ $status -eq "$code" ] || die "$*: exit code $status, expected $code: $(cat err)"
+  [ "$(grep -c '^fz-dist: ' err)" -eq 1 ] || die "$*: not said once: $(cat err)"
+  grep -q "^fz-dist: .*$text" err || die "$*: no '$text' in: $(cat err)"
+}
+expect 4 'exists already' launch 3 "$program" compress c -o plain.fz $options
+expect 3 'absent: cannot open' launch 2 "$program" compress absent -o absent.fz
+expect 2 'frobnicate' launch 2 "$program" frobnicate
+expect 3 'absent.fz' launch 3 "$program" decompress absent.fz -o none
+expect 4 'not empty' launch 3 "$program" decompress plain.fz -o out-1
+cp plain.fz bad.fz
+printf '\377\377' | dd of=bad.fz bs=1 seek=$(($(stat -c %s bad.fz) / 2)) conv=notrunc 2> /dev/null
+expect 5 'bad.fz: block' launch 3 "$program" decompress bad.fz -o none
+[ ! -e none ] || die "a failed decompress left: $(ls -A none)"
+expect 5 'bad.fz: block' launch 2 "$program" verify bad.fz
+
+# Commands without block work run once.
+[ "$(launch 3 "$program" list plain.fz | wc -l)" -eq "$("$program" list plain.fz | wc -l)" ] || die "list is printed by several ranks"
+[ "$(launch 3 "$program" --version | wc -l)" -eq 1 ] || die "version is printed by several ranks"
+
+# Begun on four ranks, killed, resumed on two, killed, finished alone.
+launch 4 "$program" compress c -o killed.fz $options > /dev/null 2>&1 &
+pid=$!
+sleep 1.2
+kill -9 $pid 2> /dev/null
+wait $pid 2> /dev/null
+sleep 1.5  # the ranks follow their mpirun
+timeout 1.2 mpirun --oversubscribe --allow-run-as-root -n 2 "$program" compress c -o killed.fz $options > /dev/null 2>&1
+sleep 1.5
+if [ -e killed.fz.job ] || [ ! -e killed.fz ]; then "$program" compress c -o killed.fz $options || die "resume alone"; fi
+cmp plain.fz killed.fz || die "the archive resumed on other ranks differs"
+
+# A launch that gives every process a world of its own is refused.
+SLURM_STEP_NUM_TASKS=4 "$program" compress c -o separate.fz 2> err
+[ $? -eq 8 ] && grep -q 'mpi=pmix' err || die "separate worlds: $(cat err)"

@@ -1,0 +1,171 @@
+// Where a restore writes: links in the target are never followed, nothing that exists is lost, nothing half done stays.
+#include "coordinator/restore_target.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support/expect_error.h"
+#include "support/temporary_directory.h"
+
+namespace fz::coordinator {
+namespace {
+
+using shard::FileEntry;
+using shard::FileType;
+using test::expect_error;
+
+FileEntry entry(FileType type, const std::string& path, std::uint32_t mode) {
+  FileEntry result;
+  result.type = type;
+  result.path = path;
+  result.mode = mode;
+  result.mtime_seconds = 1'000'000'000;
+  result.mtime_nanoseconds = 123'456'789;
+  return result;
+}
+
+/// c/ (read-only), c/f, c/link, c/sub/ and c/sub/g.
+std::vector<FileEntry> sample() {
+  FileEntry link = entry(FileType::kSymlink, "c/link", 0777);
+  link.target = "/etc/passwd";
+  FileEntry file = entry(FileType::kRegular, "c/f", 0640);
+  file.raw_bytes = 3;
+  return {entry(FileType::kDirectory, "c", 0555), file, link, entry(FileType::kDirectory, "c/sub", 02750),
+          entry(FileType::kRegular, "c/sub/g", 0600)};
+}
+
+std::vector<const FileEntry*> pointers(const std::vector<FileEntry>& entries) {
+  std::vector<const FileEntry*> result;
+  for (const FileEntry& item : entries) result.push_back(&item);
+  return result;
+}
+
+void restore(const std::filesystem::path& target, const std::vector<FileEntry>& entries, bool force) {
+  RestoreTarget restore_target(target, pointers(entries), force);
+  restore_target.prepare();
+  for (const FileEntry& item : entries) {
+    if (item.type != FileType::kRegular || item.raw_bytes == 0) continue;
+    File::open_for_update(target / restore_target.staging_name() / item.path).write_at(0, as_byte_span("new"));
+  }
+  restore_target.publish();
+}
+
+struct stat status_of(const std::filesystem::path& path) {
+  struct stat status = {};
+  EXPECT_EQ(::lstat(path.c_str(), &status), 0) << path;
+  return status;
+}
+
+std::size_t count_names(const std::filesystem::path& path) {
+  return static_cast<std::size_t>(
+      std::distance(std::filesystem::directory_iterator(path), std::filesystem::directory_iterator()));
+}
+
+TEST(RestoreTarget, ModesAndTimesComeBack) {
+  const test::TemporaryDirectory directory;
+  const std::vector<FileEntry> entries = sample();
+  restore(directory / "new/out", entries, false);
+  const std::filesystem::path out = directory / "new/out";
+  EXPECT_EQ(test::read_text(out / "c/f"), "new");
+  EXPECT_EQ(std::filesystem::read_symlink(out / "c/link"), "/etc/passwd");
+  for (const FileEntry& item : entries) {
+    const struct stat status = status_of(out / item.path);
+    EXPECT_EQ(status.st_mtim.tv_sec, item.mtime_seconds) << item.path;
+    EXPECT_EQ(status.st_mtim.tv_nsec, item.mtime_nanoseconds) << item.path;
+    if (item.type != FileType::kSymlink) {
+      EXPECT_EQ(status.st_mode & 07777, item.mode) << item.path;
+    }
+  }
+  EXPECT_EQ(count_names(out), 1u);  // no staging directory
+}
+
+TEST(RestoreTarget, ATargetThatIsNotEmptyIsRefused) {
+  const test::TemporaryDirectory directory;
+  test::write_text(directory / "out/other", "keep");
+  expect_error(ErrorCode::kOutput, "not empty; pass --force", [&] { restore(directory / "out", sample(), false); });
+  EXPECT_EQ(count_names(directory / "out"), 1u);
+  test::write_text(directory / "file", "x");
+  expect_error(ErrorCode::kOutput, "not a directory", [&] { restore(directory / "file", sample(), false); });
+}
+
+TEST(RestoreTarget, TheWorkingDirectoryMayHoldOtherThings) {
+  const test::TemporaryDirectory directory;
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(directory.path());
+  test::write_text(directory / "other", "keep");
+  restore(".", sample(), false);
+  EXPECT_EQ(test::read_text(directory / "c/f"), "new");
+  expect_error(ErrorCode::kOutput, "c: exists already", [&] { restore(".", sample(), false); });
+  std::filesystem::current_path(before);
+}
+
+TEST(RestoreTarget, ForceReplacesFilesOneByOne) {
+  const test::TemporaryDirectory directory;
+  test::write_text(directory / "out/c/f", "old, and longer");
+  test::write_text(directory / "out/c/other", "keep");
+  std::filesystem::create_hard_link(directory / "out/c/f", directory / "alias");
+  restore(directory / "out", sample(), true);
+  EXPECT_EQ(test::read_text(directory / "out/c/f"), "new");
+  EXPECT_EQ(test::read_text(directory / "out/c/other"), "keep");
+  EXPECT_EQ(test::read_text(directory / "alias"), "old, and longer");  // replaced by a rename, not written into
+  EXPECT_EQ(status_of(directory / "out/c").st_mode & 07777, 0555u);
+  EXPECT_EQ(status_of(directory / "out/c").st_mtim.tv_sec, 1'000'000'000);
+}
+
+TEST(RestoreTarget, LinksInTheTargetAreNotFollowed) {
+  const test::TemporaryDirectory directory;
+  test::write_text(directory / "victim/f", "victim");
+  std::filesystem::create_directories(directory / "out");
+  std::filesystem::create_symlink(directory / "victim", directory / "out/c");
+  expect_error(ErrorCode::kOutput, "is not a directory", [&] { restore(directory / "out", sample(), true); });
+  EXPECT_EQ(test::read_text(directory / "victim/f"), "victim");
+  EXPECT_EQ(count_names(directory / "victim"), 1u);
+
+  std::filesystem::remove(directory / "out/c");
+  std::filesystem::create_directories(directory / "out/c");
+  std::filesystem::create_symlink(directory / "victim/f", directory / "out/c/f");
+  restore(directory / "out", sample(), true);
+  EXPECT_EQ(test::read_text(directory / "victim/f"), "victim");  // the link itself was replaced
+  EXPECT_FALSE(std::filesystem::is_symlink(directory / "out/c/f"));
+}
+
+TEST(RestoreTarget, ConflictsAreFoundBeforeAnythingIsReplaced) {
+  const test::TemporaryDirectory directory;
+  test::write_text(directory / "out/c/f", "old");
+  test::write_text(directory / "out/c/sub", "a file where the archive has a directory");
+  expect_error(ErrorCode::kOutput, "sub: exists and is not a directory",
+               [&] { restore(directory / "out", sample(), true); });
+  EXPECT_EQ(test::read_text(directory / "out/c/f"), "old");
+  std::filesystem::remove(directory / "out/c/sub");
+  std::filesystem::remove(directory / "out/c/f");
+  test::write_text(directory / "out/c/f/inside", "a directory where the archive has a file");
+  expect_error(ErrorCode::kOutput, "f: exists and is a directory", [&] { restore(directory / "out", sample(), true); });
+  EXPECT_EQ(count_names(directory / "out"), 1u);
+}
+
+TEST(RestoreTarget, AnAbandonedRestoreLeavesNothing) {
+  const test::TemporaryDirectory directory;
+  const std::vector<FileEntry> entries = sample();
+  {
+    RestoreTarget target(directory / "out", pointers(entries), false);
+    target.prepare();
+    EXPECT_EQ(count_names(directory / "out"), 1u);
+  }
+  EXPECT_FALSE(std::filesystem::exists(directory / "out"));
+}
+
+TEST(RestoreTarget, LeftoversOfAKilledRestoreAreRemovedButNotThoseInUse) {
+  const test::TemporaryDirectory directory;
+  const std::vector<FileEntry> entries = sample();
+  test::write_text(directory / "out/.fz-partial-killed/c/f", "half");
+  restore(directory / "out", entries, false);
+  EXPECT_EQ(count_names(directory / "out"), 1u);
+
+  RestoreTarget running(directory / "busy", pointers(entries), false);
+  expect_error(ErrorCode::kOutput, "not empty", [&] { restore(directory / "busy", entries, false); });
+  EXPECT_TRUE(std::filesystem::exists(directory / "busy" / running.staging_name()));
+}
+
+}  // namespace
+}  // namespace fz::coordinator

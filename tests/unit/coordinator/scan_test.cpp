@@ -1,0 +1,171 @@
+#include "coordinator/scan.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "coordinator/planning.h"
+#include "support/expect_error.h"
+#include "support/small_corpus.h"
+#include "support/temporary_directory.h"
+
+namespace fz::coordinator {
+namespace {
+
+using shard::FileType;
+using shard::Kind;
+using test::expect_error;
+
+std::vector<std::string> paths(const ScanResult& result) {
+  std::vector<std::string> list;
+  for (const auto& entry : result.entries) list.push_back(entry.file.path);
+  return list;
+}
+
+ScanResult scan_all(const std::vector<std::string>& inputs, const std::vector<std::string>& excluded = {}) {
+  return scan(inputs, excluded, [](const std::string&) {});
+}
+
+TEST(Scan, FindsEverythingInOrder) {
+  const test::TemporaryDirectory directory;
+  test::write_text(directory / "c/b.txt", "text");
+  test::write_text(directory / "c/b/x", "x");
+  test::write_text(directory / "c/a\n\xff", "odd name");
+  test::write_text(directory / "c/empty", "");
+  std::filesystem::create_directories(directory / "c/hollow");
+  std::filesystem::create_symlink("/nowhere", directory / "c/link");
+  ASSERT_EQ(::chmod((directory / "c/b").c_str(), 01750), 0);
+  const ScanResult result = scan_all({(directory / "c").string() + "/"});
+  EXPECT_EQ(paths(result),
+            (std::vector<std::string>{"c", "c/a\n\xff", "c/b", "c/b/x", "c/b.txt", "c/empty", "c/hollow", "c/link"}));
+  EXPECT_EQ(result.entries[2].file.mode, 01750u);
+  EXPECT_EQ(result.entries[7].file.type, FileType::kSymlink);
+  EXPECT_EQ(result.entries[7].file.target, "/nowhere");
+}
+
+TEST(Scan, SpecialFilesAreSkippedWithAWarning) {
+  const test::TemporaryDirectory directory;
+  test::write_text(directory / "c/f", "x");
+  ASSERT_EQ(::mkfifo((directory / "c/pipe").c_str(), 0600), 0);
+  std::string warning;
+  const ScanResult result = scan({(directory / "c").string()}, {}, [&](const std::string& text) { warning += text; });
+  EXPECT_EQ(paths(result), (std::vector<std::string>{"c", "c/f"}));
+  EXPECT_NE(warning.find("pipe: skipped"), std::string::npos);
+}
+
+TEST(Scan, TheOutputIsLeftOut) {
+  const test::TemporaryDirectory directory;
+  test::write_text(directory / "c/f", "x");
+  test::write_text(directory / "c/o.fz", "old");
+  test::write_text(directory / "c/o.fz.job/plan", "plan");
+  const std::string output = (directory / "c" / "." / "o.fz").string();
+  const ScanResult result =
+      scan_all({(directory / "c").string()}, {absolute_path(output), absolute_path(output + ".job")});
+  EXPECT_EQ(paths(result), (std::vector<std::string>{"c", "c/f"}));
+}
+
+TEST(Scan, ALinkGivenAsInputIsFollowed) {
+  const test::TemporaryDirectory directory;
+  test::write_text(directory / "real/f", "x");
+  std::filesystem::create_symlink("real", directory / "d");
+  std::filesystem::create_symlink("real/f", directory / "g");
+  EXPECT_EQ(paths(scan_all({(directory / "d").string(), (directory / "g").string()})),
+            (std::vector<std::string>{"d", "d/f", "g"}));
+}
+
+TEST(Scan, NamesOfInputs) {
+  const test::TemporaryDirectory directory;
+  std::filesystem::create_directories(directory / "a/b");
+  EXPECT_EQ(input_name((directory / "a/b").string() + "//"), "b");
+  EXPECT_EQ(input_name((directory / "a/b/..").string()), "a");
+  EXPECT_EQ(input_name((directory / "a/.").string()), "a");
+  expect_error(ErrorCode::kUsage, "root", [] { input_name("/"); });
+}
+
+TEST(Scan, BadInputs) {
+  const test::TemporaryDirectory directory;
+  test::write_text(directory / "x/f", "x");
+  test::write_text(directory / "y/f", "y");
+  expect_error(ErrorCode::kInput, "missing: cannot open", [&] { scan_all({(directory / "missing").string()}); });
+  expect_error(ErrorCode::kUsage, "also called f", [&] {
+    scan_all({(directory / "x/f").string(), (directory / "y/f").string()});
+  });
+  if (::geteuid() != 0) {
+    ::chmod((directory / "x/f").c_str(), 0);
+    expect_error(ErrorCode::kInput, "f: cannot open", [&] { scan_all({(directory / "x").string()}); });
+  }
+}
+
+TEST(SniffKind, TellsTextFromBinary) {
+  const auto kind = [](const std::string& text) { return sniff_kind(as_byte_span(text)); };
+  EXPECT_EQ(kind(""), Kind::kText);
+  EXPECT_EQ(kind("plain text\r\n\twith tabs\f"), Kind::kText);
+  EXPECT_EQ(kind("\x1b[31mred\x1b[0m and plain"), Kind::kText);
+  EXPECT_EQ(kind("Caf\xE9 au lait, en Latin-1: seulement quelques lettres"), Kind::kText);
+  EXPECT_EQ(kind(std::string("text\0", 5)), Kind::kBinary);
+  EXPECT_EQ(kind(test::make_noise(1, 4000).substr(1)), Kind::kBinary);
+  EXPECT_EQ(kind("\x01\x02\x03\x04"), Kind::kBinary);
+  EXPECT_EQ(kind("\xE2\x82\xAC\xE2\x82"), Kind::kText);  // a sample that cuts a character
+}
+
+ScanResult scanned(std::vector<std::pair<std::string, std::uint64_t>> files, Kind kind = Kind::kText) {
+  ScanResult result;
+  for (auto& [path, size] : files) {
+    shard::PlanEntry entry;
+    entry.file.path = path;
+    entry.file.raw_bytes = size;
+    entry.kind = kind;
+    result.entries.push_back(entry);
+  }
+  return result;
+}
+
+TEST(Planning, BlocksAreEvenAndTileTheCorpus) {
+  PlanOptions options;
+  options.block_bytes = 1000;
+  const shard::Plan plan = make_plan(scanned({{"a", 1700}, {"b", 0}, {"c", 401}}), options);
+  ASSERT_EQ(plan.blocks.size(), 3u);
+  std::uint64_t offset = 0;
+  for (const auto& block : plan.blocks) {
+    EXPECT_EQ(block.raw_offset, offset);
+    EXPECT_NEAR(block.raw_bytes, 700, 1);
+    offset += block.raw_bytes;
+  }
+  EXPECT_EQ(offset, 2101u);
+  EXPECT_EQ(plan.entries[1].file.raw_offset, 0u);
+  EXPECT_EQ(plan.entries[2].file.raw_offset, 1700u);
+}
+
+TEST(Planning, ABlockNeverMixesKinds) {
+  ScanResult result = scanned({{"a", 500}, {"b", 500}, {"c", 500}});
+  result.entries[0].kind = Kind::kBinary;
+  const shard::Plan plan = make_plan(result, {});
+  ASSERT_EQ(plan.blocks.size(), 2u);
+  EXPECT_EQ(plan.blocks[0].kind, Kind::kText);
+  EXPECT_EQ(plan.blocks[0].raw_bytes, 1000u);
+  EXPECT_EQ(plan.blocks[1].kind, Kind::kBinary);
+  EXPECT_EQ(plan.entries[0].file.raw_offset, 1000u);
+  EXPECT_TRUE(needs_model(plan));
+  EXPECT_FALSE(needs_model(make_plan(scanned({{"a", 5}}, Kind::kBinary), {})));
+}
+
+TEST(Planning, DifferencesAreNamed) {
+  const shard::Plan plan = make_plan(scanned({{"a", 500}, {"b", 500}}), {});
+  EXPECT_EQ(plan_difference(plan, plan), "");
+  EXPECT_EQ(plan_difference(plan, make_plan(scanned({{"a", 500}, {"b", 501}}), {})),
+            "b has changed since it was begun");
+  EXPECT_EQ(plan_difference(plan, make_plan(scanned({{"a", 500}, {"aa", 1}, {"b", 500}}), {})),
+            "aa is new since it was begun");
+  EXPECT_EQ(plan_difference(plan, make_plan(scanned({{"b", 500}}), {})), "a is gone since it was begun");
+  EXPECT_EQ(plan_difference(plan, make_plan(scanned({{"a", 500}}), {})), "b is gone since it was begun");
+  PlanOptions options;
+  options.coder = shard::TokenCoder::kRanks;
+  EXPECT_EQ(plan_difference(plan, make_plan(scanned({{"a", 500}, {"b", 500}}), options)),
+            "it was begun with another --coder");
+  shard::Plan other = plan;
+  other.model.weights_hash.fill(9);
+  EXPECT_EQ(plan_difference(plan, other), "it was begun with another model");
+}
+
+}  // namespace
+}  // namespace fz::coordinator
