@@ -10,11 +10,28 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 mkdir -p golden/sub/hollow
 {
-  for i in $(seq 40); do echo "$i: an archive decodes to the same bytes on every device, on any number of nodes, in every year."; done
+  cat <<'TEXT'
+An archive decodes to the same bytes on every device, on any number of nodes, in every year. That is easily said, and for
+most programs it is easily done: they count letters, look for repeated words, and write down what they find in whole numbers.
+A program that asks a language model for the next word has a harder time. Its numbers are fractions, and the machines of this
+world do not agree how to round the sum of a thousand of them. One adds from the left, one from the right, a third one adds eight
+pairs at a time and joins the results at the end. The difference is small, a grain of sand on a beach, but the decoder needs every
+grain in its place. If the two sides disagree by one part in a billion about the chance that the next word is "beach", then
+everything after that word is noise.
+
+The old masters of this trade knew the danger and kept away from fractions. We came to the same conclusion by a longer road.
+Whole numbers can be added in any order. They do not care whether a small or a large processor adds them, or how many helpers share
+the work, or whether the helpers finish early or late. What is left of the fractions is done one step at a time, and each step is
+rounded in the way that the standard has asked for since before most of us could read.
+
+So this file is a promise. It was packed once, by the first version of the program, and put away. Whoever changes the
+arithmetic, even in the last bit, even for the better, will see it fail to open, and will have to think again: either the
+change is a mistake, or it needs a new number on the door.
+TEXT
   printf '2026-11-%02d 10:17:%02d INFO block %d written, offset=%d\n' 3 4 5 1048576 4 5 6 2097152 5 6 7 3145728
   printf 'Grüße, мир, 世界 — no byte is special: \001\002\377\376 <|bos|>\n'
 } > golden/text.txt
-seq -s ' ' 1 700 > golden/sub/numbers.txt
+seq -s ' ' 1 60 > golden/sub/numbers.txt
 : > golden/sub/empty
 for i in $(seq 0 255); do printf "\\$(printf %03o "$i")"; done > golden/sub/bytes.bin
 ln -s ../text.txt golden/sub/link
