@@ -18,7 +18,8 @@ namespace fz {
 using Bytes = std::vector<std::uint8_t>;
 using ByteSpan = std::span<const std::uint8_t>;
 
-static_assert(std::endian::native == std::endian::little, "the readers and writers copy little-endian values as they lie");
+static_assert(std::endian::native == std::endian::little,
+              "the readers and writers copy little-endian values as they lie");
 
 inline ByteSpan as_byte_span(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};

@@ -6,7 +6,8 @@
 namespace fz {
 
 void check_failed(const char* condition, const char* file, int line) {
-  std::fprintf(stderr, "fz-dist: internal error: %s does not hold (%s:%d); please report this\n", condition, file, line);
+  std::fprintf(stderr, "fz-dist: internal error: %s does not hold (%s:%d); please report this\n", condition, file,
+               line);
   std::abort();
 }
 

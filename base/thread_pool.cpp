@@ -68,7 +68,9 @@ ThreadPool::~ThreadPool() {
   for (std::thread& thread : state_->threads) thread.join();
 }
 
-int ThreadPool::threads() const { return static_cast<int>(state_->threads.size()) + 1; }
+int ThreadPool::threads() const {
+  return static_cast<int>(state_->threads.size()) + 1;
+}
 
 void ThreadPool::parallel_for(std::size_t count, const std::function<void(std::size_t, int)>& body) {
   State& state = *state_;

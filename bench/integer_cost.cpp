@@ -1,5 +1,5 @@
-// What exact integers cost: the coded size of files (model alone) beside the float model's cross-entropy, with the speed
-// of both directions. Every file is decoded again and compared.
+// What exact integers cost: the coded size of files (model alone) beside the float model's cross-entropy, with the
+// speed of both directions. Every file is decoded again and compared.
 //   integer-cost MODEL.fzm REFERENCE.tsv DIRECTORY [THREADS]
 // REFERENCE.tsv: header line, then file, bytes, tokens, float cross-entropy in bytes, separated by tabs.
 #include <chrono>
@@ -59,7 +59,8 @@ int run(int argc, char** argv) {
     total_float += expected;
     total_coded += static_cast<double>(payload.size());
     std::printf("%-60.60s %9zu %9.0f %9zu %+7.3f%% %6.1f %6.1f%s\n", file.c_str(), raw.size(), expected, payload.size(),
-                (static_cast<double>(payload.size()) / expected - 1) * 100, static_cast<double>(raw.size()) / encode_seconds / 1e3,
+                (static_cast<double>(payload.size()) / expected - 1) * 100,
+                static_cast<double>(raw.size()) / encode_seconds / 1e3,
                 static_cast<double>(raw.size()) / decode_seconds / 1e3, within ? "" : "  beyond 0.3 % + 20 bytes");
     std::fflush(stdout);
   }

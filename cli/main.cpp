@@ -1,3 +1,4 @@
+// The program: arguments and standard streams go to fz::cli::run, which tests call in-process.
 #include <iostream>
 
 #include "cli/run.h"

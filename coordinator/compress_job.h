@@ -1,6 +1,6 @@
 // A compress job as rank 0 sees it: scan, plan, find what an interrupted run left, record finished blocks, merge. The
-// order of writes is that of docs/design: blocks are durable before the journal names them, the archive before it gets
-// its name, the name before the job directory goes. The block work itself is the workers'.
+// order of writes is that of docs/adr/0007-durable-truth-is-files.md: blocks are durable before the journal names them,
+// the archive before it gets its name, the name before the job directory goes. The block work itself is the workers'.
 #pragma once
 
 #include <filesystem>

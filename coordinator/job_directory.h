@@ -10,15 +10,16 @@ namespace fz::coordinator {
 
 class JobDirectory {
  public:
-  /// Creates the directory when it is missing. Throws Error(kLaunch) when another process works in it.
+  /// Creates the directory when it is missing. Throws Error(kLaunch) when another process works in it, and
+  /// Error(kOutput) when it holds files that are not a job's: a user's directory is never touched.
   explicit JobDirectory(std::filesystem::path path);
 
   const std::filesystem::path& path() const { return path_; }
 
-  /// Removes everything but the lock.
+  /// Removes all files of the job but the lock.
   void clear();
-  /// Removes everything, the journal last: as long as it is there, an interrupted removal can be told from an
-  /// unfinished job.
+  /// Removes all files of the job and the directory, the journal last: as long as it is there, an interrupted removal
+  /// can be told from an unfinished job.
   void remove();
 
  private:

@@ -5,7 +5,9 @@
 namespace fz::model {
 namespace {
 
-std::size_t round_up(std::size_t n, std::size_t unit) { return (n + unit - 1) / unit * unit; }
+std::size_t round_up(std::size_t n, std::size_t unit) {
+  return (n + unit - 1) / unit * unit;
+}
 
 /// output = (Σ weights · values) · factor. Keys are summed in int32 by runs that cannot overflow, then in int64.
 void weighted_sums(const Kernels& kernels, const PackedOperand& values, std::size_t rows, std::size_t keys,
@@ -16,8 +18,8 @@ void weighted_sums(const Kernels& kernels, const PackedOperand& values, std::siz
     const std::size_t count = std::min(kMaxKeysPerSum, keys - begin);
     PackedOperand run = values;
     run.data += packed_offset(0, begin, values.depth);
-    kernels.product_s16(scratch.weights.data() + begin, scratch.padded_context, rows, run,
-                        round_up(count, kPanelDepth), scratch.sums.data(), scratch.padded_head_width);
+    kernels.product_s16(scratch.weights.data() + begin, scratch.padded_context, rows, run, round_up(count, kPanelDepth),
+                        scratch.sums.data(), scratch.padded_head_width);
     for (std::size_t row = 0; row < rows; ++row) {
       const std::int32_t* sums = scratch.sums.data() + row * scratch.padded_head_width;
       std::int64_t* totals = scratch.totals.data() + row * head_width;

@@ -13,11 +13,11 @@ class AttentionScratch {
 
   std::size_t padded_context;
   std::size_t padded_head_width;
-  AlignedArray<std::int32_t> scores;    // [kRows, padded_context]
-  AlignedArray<std::int16_t> weights;   // [kRows, padded_context]
-  AlignedArray<float> products;         // [padded_context]
-  AlignedArray<std::int32_t> sums;      // [kRows, padded_head_width]
-  AlignedArray<std::int64_t> totals;    // [kRows, head_width]
+  AlignedArray<std::int32_t> scores;   // [kRows, padded_context]
+  AlignedArray<std::int16_t> weights;  // [kRows, padded_context]
+  AlignedArray<float> products;        // [padded_context]
+  AlignedArray<std::int32_t> sums;     // [kRows, padded_head_width]
+  AlignedArray<std::int64_t> totals;   // [kRows, head_width]
 };
 
 /// For `rows` tokens at positions first_position…: query r, head h at queries[(r * heads + h) * head_width], scale at

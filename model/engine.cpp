@@ -50,8 +50,7 @@ std::size_t largest_depth(const std::vector<PackedLayer>& layers, const PackedMa
 std::size_t largest_result(const std::vector<PackedLayer>& layers, const PackedMatrix& head) {
   std::size_t size = kHeadRows * head.padded_outputs();
   for (const PackedLayer& layer : layers) {
-    for (const PackedMatrix* matrix :
-         {&layer.query_key_value, &layer.attention_output, &layer.gate_up, &layer.down}) {
+    for (const PackedMatrix* matrix : {&layer.query_key_value, &layer.attention_output, &layer.gate_up, &layer.down}) {
       size = std::max(size, kBlockRows * matrix->padded_outputs());
     }
   }
@@ -77,19 +76,19 @@ struct Scratch {
         logits(config.vocabulary_size) {}
 
   AttentionScratch attention;
-  KvCachePool cache;  // of the chunk that this thread prefills
-  AlignedArray<float> residual;          // [rows, width]
-  AlignedArray<std::int8_t> quantized;   // [kBlockRows, depth], zero beyond the true depth
-  AlignedArray<std::uint8_t> product;    // scratch of product_s8
-  AlignedArray<std::int32_t> result;     // [kBlockRows or kHeadRows, padded outputs]
-  AlignedArray<std::int16_t> queries;    // [kBlockRows, heads, head_width]
-  AlignedArray<float> wide;              // one row of a product's result
-  AlignedArray<float> hidden;            // [feed_forward_width]
-  AlignedArray<float> attended;          // [kBlockRows, heads · head_width]
-  AlignedArray<std::int8_t> head_values; // a key and a value
-  std::vector<float> query_scales;       // [kBlockRows, heads]
-  AlignedArray<float> logits;            // [vocabulary_size]
-  float scales[kBlockRows];              // of the rows in `quantized`
+  KvCachePool cache;                      // of the chunk that this thread prefills
+  AlignedArray<float> residual;           // [rows, width]
+  AlignedArray<std::int8_t> quantized;    // [kBlockRows, depth], zero beyond the true depth
+  AlignedArray<std::uint8_t> product;     // scratch of product_s8
+  AlignedArray<std::int32_t> result;      // [kBlockRows or kHeadRows, padded outputs]
+  AlignedArray<std::int16_t> queries;     // [kBlockRows, heads, head_width]
+  AlignedArray<float> wide;               // one row of a product's result
+  AlignedArray<float> hidden;             // [feed_forward_width]
+  AlignedArray<float> attended;           // [kBlockRows, heads · head_width]
+  AlignedArray<std::int8_t> head_values;  // a key and a value
+  std::vector<float> query_scales;        // [kBlockRows, heads]
+  AlignedArray<float> logits;             // [vocabulary_size]
+  float scales[kBlockRows];               // of the rows in `quantized`
   std::vector<Row> rows;
 };
 
@@ -102,7 +101,7 @@ struct Engine::State {
   std::vector<PackedLayer> layers;
   PackedMatrix head;
   std::vector<std::unique_ptr<Scratch>> scratch;  // one for each thread
-  float score_scale;             // log2(e) / √head_width
+  float score_scale;                              // log2(e) / √head_width
 
   State(std::shared_ptr<const Model> model_in, const Kernels& kernels_in, ThreadPool& pool_in)
       : model(std::move(model_in)),
@@ -113,7 +112,8 @@ struct Engine::State {
         score_scale(numerics::kLog2E / std::sqrt(static_cast<float>(model->config.head_width))) {
     const std::size_t depth = largest_depth(layers, head);
     const std::size_t result_size = largest_result(layers, head);
-    for (int thread = 0; thread < pool.threads(); ++thread) scratch.push_back(std::make_unique<Scratch>(model->config, depth, result_size));
+    for (int thread = 0; thread < pool.threads(); ++thread)
+      scratch.push_back(std::make_unique<Scratch>(model->config, depth, result_size));
   }
 
   const ModelConfig& config() const { return model->config; }
@@ -289,8 +289,14 @@ void Engine::step(std::span<const StepInput> inputs, const StepVisitor& visitor)
   });
 }
 
-const Model& Engine::model() const { return *state_->model; }
-const Kernels& Engine::kernels() const { return state_->kernels; }
-ThreadPool& Engine::pool() const { return state_->pool; }
+const Model& Engine::model() const {
+  return *state_->model;
+}
+const Kernels& Engine::kernels() const {
+  return state_->kernels;
+}
+ThreadPool& Engine::pool() const {
+  return state_->pool;
+}
 
 }  // namespace fz::model

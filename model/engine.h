@@ -18,7 +18,7 @@ namespace fz::model {
 /// One lane's part of a step: the cache knows its position.
 struct StepInput {
   KvCache* cache = nullptr;
-  TokenId token = 0;  ///< The token before the one to predict; ignored where `restarts` is set.
+  TokenId token = 0;      ///< The token before the one to predict; ignored where `restarts` is set.
   bool restarts = false;  ///< Begins a new chunk: the begin token at position 0.
 };
 

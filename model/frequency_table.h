@@ -12,8 +12,7 @@ namespace fz::model {
 class FrequencyTable {
  public:
   explicit FrequencyTable(std::size_t vocabulary_size)
-      : frequencies_(vocabulary_size),
-        block_sums_((vocabulary_size + kFrequencyBlock - 1) / kFrequencyBlock) {}
+      : frequencies_(vocabulary_size), block_sums_((vocabulary_size + kFrequencyBlock - 1) / kFrequencyBlock) {}
 
   void fill(const Kernels& kernels, const float* logits) {
     kernels.frequencies(logits, frequencies_.size(), frequencies_.data(), block_sums_.data());

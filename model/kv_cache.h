@@ -1,5 +1,5 @@
-// Keys and values of lanes' current chunks for all layers: int8 in the packed order of the product kernels, one scale per
-// token and head, written once (docs/numerics.md, section 6). Plain data; a cache is used by one thread at a time.
+// Keys and values of lanes' current chunks for all layers: int8 in the packed order of the product kernels, one scale
+// per token and head, written once (docs/numerics.md, section 6). Plain data; a cache is used by one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct KvShape {
   std::size_t head_width;
   std::size_t kv_heads;
   std::size_t padded_context;
-  std::size_t page_bytes;   ///< Of one layer and head: keys, values, key scales, value scales; a multiple of 64.
+  std::size_t page_bytes;  ///< Of one layer and head: keys, values, key scales, value scales; a multiple of 64.
   std::size_t cache_bytes;
 };
 

@@ -1,5 +1,5 @@
-// The fixed code tree: a token is ⌈log2 V⌉ decisions from the root to its leaf, the leaves being the tokens in byte order;
-// decision d is bit (depth − 1 − d) of the token's number (docs/format.md, "Code tree"). Pure functions.
+// The fixed code tree: a token is ⌈log2 V⌉ decisions from the root to its leaf, the leaves being the tokens in byte
+// order; decision d is bit (depth − 1 − d) of the token's number (docs/format.md, "Code tree"). Pure functions.
 #pragma once
 
 #include <bit>
@@ -12,7 +12,9 @@
 namespace fz::shard {
 
 /// Decisions of a token.
-inline int code_tree_depth(std::uint32_t vocabulary_size) { return std::bit_width(vocabulary_size - 1); }
+inline int code_tree_depth(std::uint32_t vocabulary_size) {
+  return std::bit_width(vocabulary_size - 1);
+}
 
 /// Probability of the left child, from integer masses with 0 < left < total.
 inline Probability decision_probability(std::uint64_t left, std::uint64_t total) {

@@ -27,8 +27,7 @@ LanguageModelCodec::~LanguageModelCodec() = default;
 
 Bytes LanguageModelCodec::encode(ByteSpan raw, TokenCoder coder) {
   const std::vector<model::TokenId> tokens = state_->tokenizer.encode(raw);
-  const std::uint32_t lane_count =
-      choose_lane_count(static_cast<std::uint32_t>(tokens.size()), model().config.context);
+  const std::uint32_t lane_count = choose_lane_count(static_cast<std::uint32_t>(tokens.size()), model().config.context);
   ByteWriter writer;
   writer.write_varint(tokens.size());
   writer.write<std::uint8_t>(static_cast<std::uint8_t>(std::bit_width(lane_count) - 1));
@@ -50,9 +49,9 @@ Bytes LanguageModelCodec::decode(ByteSpan payload, std::uint32_t raw_bytes, Toke
   const auto count = static_cast<std::uint32_t>(token_count);
   const std::uint32_t chunks = (count + model().config.context - 1) / model().config.context;
   if (lane_count > std::max(chunks, 1u)) reader.corrupt(fmt::format("{} lanes for {} chunks", lane_count, chunks));
-  const std::vector<model::TokenId> tokens =
-      coder == TokenCoder::kRange ? decode_with_ranges(state_->engine, reader, count, lane_count)
-                                  : decode_with_ranks(state_->engine, reader, count, lane_count);
+  const std::vector<model::TokenId> tokens = coder == TokenCoder::kRange
+                                                 ? decode_with_ranges(state_->engine, reader, count, lane_count)
+                                                 : decode_with_ranks(state_->engine, reader, count, lane_count);
   Bytes raw;
   raw.reserve(raw_bytes);
   for (model::TokenId token : tokens) {
@@ -66,7 +65,11 @@ Bytes LanguageModelCodec::decode(ByteSpan payload, std::uint32_t raw_bytes, Toke
   return raw;
 }
 
-const model::Model& LanguageModelCodec::model() const { return state_->engine.model(); }
-const char* LanguageModelCodec::backend_name() const { return state_->engine.kernels().name; }
+const model::Model& LanguageModelCodec::model() const {
+  return state_->engine.model();
+}
+const char* LanguageModelCodec::backend_name() const {
+  return state_->engine.kernels().name;
+}
 
 }  // namespace fz::shard

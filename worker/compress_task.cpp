@@ -1,3 +1,5 @@
+// The task of compressing: reads a block's bytes from the corpus, codes them and appends them to this rank's shard
+// file.
 #include <algorithm>
 #include <optional>
 

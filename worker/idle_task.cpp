@@ -1,3 +1,4 @@
+// The task of a rank that has nothing to do: it waits for the end with the others.
 #include "base/error.h"
 #include "worker/tasks.h"
 

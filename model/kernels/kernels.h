@@ -32,7 +32,7 @@ inline constexpr std::size_t kFrequencyBlock = 64;
 
 /// Right operand of a product: [columns, depth] int8 in packed order.
 struct PackedOperand {
-  const std::int8_t* data = nullptr;        ///< 64-byte aligned.
+  const std::int8_t* data = nullptr;          ///< 64-byte aligned.
   const std::int32_t* column_sums = nullptr;  ///< [columns rounded up to 16]; sums over k; only for product_s8.
   std::size_t columns = 0;
   std::size_t depth = 0;  ///< Padded k; multiple of kDepthAlignment for product_s8, of 4 for product_s16.

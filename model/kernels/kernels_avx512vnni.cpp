@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "model/kernels/kernels.h"
 #include "model/kernels/keep_in_register.h"
+#include "model/kernels/kernels.h"
 #include "model/kernels/numerics_constants.h"
 
 namespace fz::model {
@@ -19,8 +19,8 @@ namespace {
 }  // namespace
 
 const Kernels& avx512vnni_kernels() {
-  static constexpr Kernels kernels{"avx512vnni", product_s8, product_s16, quantize, rms_norm, dequantize, dequantize_add,
-                                   rope, attention_weights, gated_unit, frequencies, rank};
+  static constexpr Kernels kernels{"avx512vnni",   product_s8, product_s16,       quantize,   rms_norm,    dequantize,
+                                   dequantize_add, rope,       attention_weights, gated_unit, frequencies, rank};
   return kernels;
 }
 

@@ -12,8 +12,8 @@ namespace {
 
 using numerics::kExp2Clamp;
 
-void product_s8(const std::int8_t* a, std::size_t rows, const PackedOperand& b, std::int32_t* c,
-                std::size_t c_stride, void* /*scratch*/) {
+void product_s8(const std::int8_t* a, std::size_t rows, const PackedOperand& b, std::int32_t* c, std::size_t c_stride,
+                void* /*scratch*/) {
   for (std::size_t m = 0; m < rows; ++m) {
     for (std::size_t n = 0; n < b.columns; ++n) {
       std::int32_t sum = 0;
@@ -187,8 +187,8 @@ std::uint32_t rank(const float* logits, std::size_t n, std::size_t token) {
 }  // namespace
 
 const Kernels& scalar_kernels() {
-  static constexpr Kernels kernels{"scalar", product_s8, product_s16, quantize, rms_norm, dequantize, dequantize_add,
-                                   rope, attention_weights, gated_unit, frequencies, rank};
+  static constexpr Kernels kernels{"scalar",       product_s8, product_s16,       quantize,   rms_norm,    dequantize,
+                                   dequantize_add, rope,       attention_weights, gated_unit, frequencies, rank};
   return kernels;
 }
 

@@ -235,6 +235,12 @@ TEST_F(Commands, ReadOnlyDirectoriesComeBack) {
   EXPECT_TRUE(same("c", "out/c"));
 }
 
+TEST_F(Commands, AForeignDirectoryOfTheJobsNameIsNeverTouched) {
+  test::write_text("c.fz.job/thesis.txt", "mine");
+  expect_failure(run_tool({"compress", "c", "-o", "c.fz", "--force"}), 4, "is not the directory of an unfinished run");
+  EXPECT_EQ(test::read_text("c.fz.job/thesis.txt"), "mine");
+}
+
 TEST_F(Commands, AnUnfinishedJobIsResumedOrExplained) {
   std::filesystem::create_directories("c.fz.job");
   compress();  // an empty job directory is nothing to worry about

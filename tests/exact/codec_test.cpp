@@ -5,8 +5,8 @@
 
 #include "model/backend.h"
 #include "model/model_file.h"
-#include "shard/language_model_codec.h"
 #include "shard/lanes.h"
+#include "shard/language_model_codec.h"
 #include "tests/exact/random_model.h"
 
 namespace fz::shard {
@@ -22,7 +22,8 @@ Bytes bytes_of(std::string_view text) {
 
 /// Text with some structure, from arithmetic alone.
 Bytes sample_text(std::size_t size_bytes, std::uint64_t seed) {
-  static constexpr std::string_view kWords[] = {"the ", "archive ", "decodes ", "to ", "same\n", "bytes, ", "0x3f ", "{}\t", "größe "};
+  static constexpr std::string_view kWords[] = {"the ",    "archive ", "decodes ", "to ",   "same\n",
+                                                "bytes, ", "0x3f ",    "{}\t",     "größe "};
   std::mt19937_64 random(seed);
   Bytes text;
   while (text.size() < size_bytes) {
@@ -106,7 +107,8 @@ TEST_P(CodecTest, DamagedPayloads) {
   std::mt19937_64 random(test_seed());
   for (int i = 0; i < 100; ++i) {
     Bytes damaged = payload;
-    damaged[i < 8 ? static_cast<std::size_t>(i) % damaged.size() : random() % damaged.size()] ^= static_cast<std::uint8_t>(1 + random() % 255);
+    damaged[i < 8 ? static_cast<std::size_t>(i) % damaged.size() : random() % damaged.size()] ^=
+        static_cast<std::uint8_t>(1 + random() % 255);
     decodes_or_throws(damaged);
   }
 }
@@ -114,7 +116,8 @@ TEST_P(CodecTest, DamagedPayloads) {
 TEST_P(CodecTest, AbsurdCountsAreRefused) {
   ThreadPool pool(1);
   LanguageModelCodec codec(small_model(), pool);
-  for (const Bytes& payload : {Bytes{0xff, 0xff, 0xff, 0xff, 0x0f, 0}, Bytes{10, 40}, Bytes{10, 11}, Bytes{10, 1}, Bytes{}}) {
+  for (const Bytes& payload :
+       {Bytes{0xff, 0xff, 0xff, 0xff, 0x0f, 0}, Bytes{10, 40}, Bytes{10, 11}, Bytes{10, 1}, Bytes{}}) {
     EXPECT_THROW(codec.decode(payload, 100, GetParam(), "test"), Error);
   }
 }

@@ -1,6 +1,6 @@
 // The AVX-512 VNNI and AMX product kernels on any CPU: the same source, with each intrinsic replaced by a portable
-// function (SIMDe for AVX-512; tiles below). This finds errors of the kernels, not of the CPU or the compiler; where the
-// CPU has the instructions, kernel_test runs the real ones.
+// function (SIMDe for AVX-512; tiles below). This finds errors of the kernels, not of the CPU or the compiler; where
+// the CPU has the instructions, kernel_test runs the real ones.
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #include <simde/x86/avx512.h>
 
@@ -35,8 +35,12 @@ inline void _tile_loadconfig(const void* config) {
     is_configured = is_configured && row_bytes == 64 && bytes[48 + tile] == 16;
   }
 }
-inline void _tile_release() { is_configured = false; }
-inline void _tile_zero(int tile) { std::memset(tiles[tile], 0, sizeof tiles[tile]); }
+inline void _tile_release() {
+  is_configured = false;
+}
+inline void _tile_zero(int tile) {
+  std::memset(tiles[tile], 0, sizeof tiles[tile]);
+}
 inline void _tile_loadd(int tile, const void* base, std::size_t stride) {
   for (int row = 0; row < 16; ++row) {
     std::memcpy(tiles[tile][row], static_cast<const std::uint8_t*>(base) + row * stride, 64);
@@ -69,9 +73,13 @@ inline void _tile_dpbssd(int target, int a, int b) {
 
 namespace {
 
-TEST(EmulatedProduct, Avx512Vnni) { test::expect_products_equal(vnni::product_s8, vnni::product_s16); }
+TEST(EmulatedProduct, Avx512Vnni) {
+  test::expect_products_equal(vnni::product_s8, vnni::product_s16);
+}
 
-TEST(EmulatedProduct, Amx) { test::expect_products_equal(amx::product_s8, vnni::product_s16); }
+TEST(EmulatedProduct, Amx) {
+  test::expect_products_equal(amx::product_s8, vnni::product_s16);
+}
 
 }  // namespace
 }  // namespace fz::model

@@ -1,10 +1,11 @@
 // The exactness contract on whole models: every backend, number of threads, batch and split between prefill and steps
 // gives the frequency tables that the scalar backend gives; golden hashes pin the numerics version.
+#include "model/engine.h"
+
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
 #include "model/backend.h"
-#include "model/engine.h"
 #include "model/frequency_table.h"
 #include "tests/exact/random_model.h"
 
@@ -21,7 +22,8 @@ using Chunks = std::vector<std::vector<TokenId>>;
 Hash hash_table(const Kernels& kernels, const float* logits, std::uint32_t vocabulary_size) {
   FrequencyTable table(vocabulary_size);
   table.fill(kernels, logits);
-  return hash_bytes({reinterpret_cast<const std::uint8_t*>(table.frequencies()), vocabulary_size * sizeof(std::uint32_t)});
+  return hash_bytes(
+      {reinterpret_cast<const std::uint8_t*>(table.frequencies()), vocabulary_size * sizeof(std::uint32_t)});
 }
 
 TableHashes prefill_hashes(Engine& engine, const Chunks& chunks) {
@@ -63,8 +65,7 @@ TableHashes step_hashes(Engine& engine, const Chunks& chunks, std::size_t lanes)
     if (inputs.empty() && t >= lanes) return hashes;
     engine.step(inputs, [&](std::size_t input, int, const float* logits) {
       const LaneState& state = *active[input];
-      hashes[state.chunk][state.position] =
-          hash_table(engine.kernels(), logits, engine.model().config.vocabulary_size);
+      hashes[state.chunk][state.position] = hash_table(engine.kernels(), logits, engine.model().config.vocabulary_size);
     });
     for (LaneState* state : active) {
       if (++state->position == chunks[state->chunk].size()) {
@@ -146,8 +147,8 @@ Chunks golden_chunks(const ModelConfig& config) {
   return chunks;
 }
 
-// The promise of numerics version 1. If this fails, archives already made can no longer be decoded: either the change is
-// wrong, or it needs a new numerics version beside the old one.
+// The promise of numerics version 1. If this fails, archives already made can no longer be decoded: either the change
+// is wrong, or it needs a new numerics version beside the old one.
 constexpr const char* kGoldenDefaultModel = "768b2be3cd8ae63726c02323df24aba3f69fdb8e05aab3283ae4c3f1568ad4dd";
 constexpr const char* kGoldenShortChunks = "74ec78412dedb7b8b8788c7bb9fd636dc8ae1ade87413d3add7687292b3aaabf";
 

@@ -16,7 +16,11 @@ std::vector<float> random_floats(std::mt19937_64& random, std::size_t n, float m
   for (std::size_t i = 0; i < n; ++i) {
     const float unit = static_cast<float>(static_cast<std::int64_t>(random() % 2000001) - 1000000) / 1000000.0f;
     const std::uint64_t kind = random() % 16;
-    values.push_back(kind == 0 ? 0.0f : kind == 1 ? -0.0f : kind == 2 ? magnitude : kind == 3 ? -magnitude : unit * magnitude);
+    values.push_back(kind == 0   ? 0.0f
+                     : kind == 1 ? -0.0f
+                     : kind == 2 ? magnitude
+                     : kind == 3 ? -magnitude
+                                 : unit * magnitude);
   }
   return values;
 }
@@ -53,11 +57,14 @@ class KernelTest : public testing::TestWithParam<const char*> {
 void expect_same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   ASSERT_EQ(a.size(), b.size());
   for (std::size_t i = 0; i < a.size(); ++i) {
-    ASSERT_EQ(std::bit_cast<std::uint32_t>(a[i]), std::bit_cast<std::uint32_t>(b[i])) << "index " << i << ": " << a[i] << " " << b[i];
+    ASSERT_EQ(std::bit_cast<std::uint32_t>(a[i]), std::bit_cast<std::uint32_t>(b[i]))
+        << "index " << i << ": " << a[i] << " " << b[i];
   }
 }
 
-TEST_P(KernelTest, Products) { expect_products_equal(kernels_->product_s8, kernels_->product_s16); }
+TEST_P(KernelTest, Products) {
+  expect_products_equal(kernels_->product_s8, kernels_->product_s16);
+}
 
 TEST_P(KernelTest, Quantize) {
   sweep([&](std::mt19937_64& random, std::size_t n, float magnitude) {
