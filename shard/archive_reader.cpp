@@ -107,6 +107,10 @@ void require_model(const ArchiveReader& archive, const ModelIdentity& given) {
     fail(ErrorCode::kUnsupported, "{}: made under numerics version {}, this program computes version {}",
          archive.name(), wanted.numerics_version, given.numerics_version);
   }
+  if (wanted.weights_hash == given.weights_hash && wanted.context != given.context) {
+    fail(ErrorCode::kModel, "{}: says that it was made with a context of {} tokens, but its model has {}",
+         archive.name(), wanted.context, given.context);
+  }
   if (wanted != given) {
     fail(ErrorCode::kModel,
          "{}: made with model {} (tokenizer {}), but the model at hand is {} (tokenizer {}); give the right one with "

@@ -53,7 +53,7 @@ Bytes encode_with_ranks(model::Engine& engine, std::span<const model::TokenId> t
 std::vector<model::TokenId> decode_with_ranks(model::Engine& engine, ByteReader& reader, std::uint32_t token_count,
                                               std::uint32_t lane_count) {
   const model::ModelConfig& config = engine.model().config;
-  const std::string source = "ranks";
+  const std::string source = reader.source() + ": ranks";
   const std::uint64_t size_bytes = reader.read_varint();
   if (size_bytes > token_count * kMaxRankBytes) reader.corrupt("more rank bytes than tokens can have");
   const Bytes bytes = bzip2_decompress(reader.take(reader.remaining()), size_bytes, source);

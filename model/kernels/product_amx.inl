@@ -19,6 +19,8 @@ inline void configure_tiles() {
     config.row_bytes[tile] = 64;
     config.rows[tile] = kTileRows;
   }
+  // GCC 12's intrinsics do not say what memory they read: without this the stores before them may be dropped or moved.
+  __asm__ volatile("" : : "r"(&config) : "memory");
   _tile_loadconfig(&config);
 }
 

@@ -174,6 +174,29 @@ TEST_P(KernelTest, FrequenciesAndRanks) {
 INSTANTIATE_TEST_SUITE_P(Backends, KernelTest, testing::Values("scalar", "avx2", "avx512vnni", "amx"),
                          [](const auto& info) { return std::string(info.param); });
 
+// The definition itself at the limits that docs/numerics.md names; random values never meet them.
+TEST(ScalarDefinition, VectorsBelowTinyAreZero) {
+  const float tiny = 0x1.0p-100f;
+  std::int8_t q = 1;
+  EXPECT_EQ(scalar_kernels().quantize(&tiny, 1, &q), tiny / 127.0f);
+  EXPECT_EQ(q, 127);
+  const float below = std::nextafter(tiny, 0.0f);
+  EXPECT_EQ(scalar_kernels().quantize(&below, 1, &q), 0.0f);
+  EXPECT_EQ(q, 0);
+  const float gain = 1.0f;
+  float y = 1;
+  scalar_kernels().rms_norm(&below, &gain, 1e-5f, 1, &y);
+  EXPECT_EQ(y, 0.0f);
+}
+
+TEST(ScalarDefinition, Exp2IsClampedAt125) {
+  const float gate = -100.0f;  // exp2 of 144.3
+  const float up = 1.0f;
+  float h = 0;
+  scalar_kernels().gated_unit(&gate, &up, 1, &h);
+  EXPECT_EQ(h, -100.0f * 0x1.0p-125f);
+}
+
 TEST(KernelCoverage, EveryBackendIsTested) {
   std::vector<std::string_view> names;
   for (const Backend& backend : backends()) names.push_back(backend.name);

@@ -2,19 +2,19 @@
 """decode_test.py PROGRAM range|ranks MODEL TEXT_FILE BYTES   what the program makes of the first bytes of a text
 decode_test.py PROGRAM range|ranks random SEED              of a random model and text (random_model.py)
 
-Compresses with the program and decodes with fz_numerics.py. Exit code 77: NumPy is not installed.
+Compresses with the program, decodes with reference_archive.py and compares. Exit code 77: NumPy is not installed.
 """
 import os
 import subprocess
 import sys
 import tempfile
 
-import fz_numerics  # exits with 77 where NumPy is missing
-import random_model
+import random_model  # exits with 77 where NumPy is missing
+from reference_archive import decode
+from reference_model import Model, check
 
 
 def main(program, coder, model, source, *size):
-    fz_numerics.np.seterr(divide='ignore', over='ignore', under='ignore', invalid='raise')
     with tempfile.TemporaryDirectory() as folder:
         text, archive, out = (os.path.join(folder, name) for name in ('text.txt', 'text.fz', 'out'))
         if model == 'random':
@@ -26,9 +26,9 @@ def main(program, coder, model, source, *size):
             with open(source, 'rb') as file, open(text, 'wb') as copy:
                 copy.write(file.read(int(size[0])))
         subprocess.run([program, 'compress', '--quiet', '--model', model, '--coder', coder, '-o', archive, text], check=True)
-        fz_numerics.decode(archive, fz_numerics.Model(model), out)
+        decode(archive, Model(model), out)
         with open(text, 'rb') as file, open(out, 'rb') as copy:
-            fz_numerics.check(file.read() == copy.read(), 'decoded to other bytes')
+            check(file.read() == copy.read(), 'decoded to other bytes')
 
 
 if __name__ == '__main__':

@@ -1,14 +1,13 @@
 """Writes a small random model file and a text that it predicts well, for what models/default.fzm does not reach.
 
-Written from docs/model-format.md alone, like fz_numerics.py: a head of its own, fewer key/value heads than heads, a vocabulary that is
+Written from docs/model-format.md alone, like reference_model.py: a head of its own, fewer key/value heads than heads, a vocabulary that is
 no power of two, a short context (so many chunks and lanes), tables of cosines that are none, rows and whole vectors of zeros, and
 values from denormal ones to the largest that the limits allow.
 """
 import random
 import struct
 
-import fz_numerics
-from fz_numerics import np, sha256
+from reference_model import Chunk, Model, frequencies, np, sha256
 
 LAYERS, HEADS, KV_HEADS, HEAD_WIDTH, WIDTH, FEED_FORWARD, CONTEXT = 4, 6, 2, 12, 28, 20, 13
 TEXT_BYTES = CONTEXT * 8 * 4 + 31  # four lanes, and a chunk that is not full
@@ -51,8 +50,8 @@ def tensors(rng, tokens):
         parts += [vector(WIDTH, rng.choice([1, 2, 4096])), matrix(queries, WIDTH, attention), matrix(keys, WIDTH, attention),
                   matrix(keys, WIDTH, inner), matrix(WIDTH, queries, outer), vector(WIDTH, rng.choice([1, 2, 4096])),
                   matrix(FEED_FORWARD, WIDTH, inner), matrix(FEED_FORWARD, WIDTH, inner), matrix(WIDTH, FEED_FORWARD, outer)]
-    parts += [vector(WIDTH, 2), matrix(vocabulary, WIDTH, -7, printable), vector(CONTEXT * HEAD_WIDTH // 2, 1), vector(CONTEXT * HEAD_WIDTH // 2, 1)]
-    return b''.join(parts)
+    parts += [vector(WIDTH, 2), matrix(vocabulary, WIDTH, -7, printable)]
+    return b''.join(parts) + vector(CONTEXT * HEAD_WIDTH // 2, 1) + vector(CONTEXT * HEAD_WIDTH // 2, 1)
 
 
 def write_model(path, seed):
@@ -71,12 +70,12 @@ def write_model(path, seed):
 
 def write_text(path, model_path, seed):
     """Draws the text from the model itself, so that no other codec is smaller."""
-    model, rng, text = fz_numerics.Model(model_path), random.Random(seed), b''
+    model, rng, text = Model(model_path), random.Random(seed), b''
     printable = [token for token, content in enumerate(model.tokens) if is_printable(content)]
     while len(text) < TEXT_BYTES:
-        chunk, token = fz_numerics.Chunk(model), model.begin
+        chunk, token = Chunk(model), model.begin
         for _ in range(min(model.context, TEXT_BYTES - len(text))):
-            table = fz_numerics.frequencies(chunk.logits([token])[0])[printable]
+            table = frequencies(chunk.logits([token])[0])[printable]
             token = rng.choices(printable, table.tolist())[0]
             text += model.tokens[token]
     with open(path, 'wb') as file:
