@@ -20,7 +20,7 @@ bool is_job_file(const std::string& name) {
 void refuse_foreign_files(const std::filesystem::path& directory) {
   std::error_code error;
   for (const auto& item : std::filesystem::directory_iterator(directory, error)) {
-    if (is_job_file(item.path().filename().string())) continue;
+    if (is_job_file(item.path().filename().string()) && !item.is_directory(error)) continue;
     fail(ErrorCode::kOutput, "{}: is not the directory of an unfinished run; rename it, or name another output with -o",
          display_text(directory.native()));
   }

@@ -55,24 +55,23 @@ if [ ! -e out/c ]; then "$program" decompress reference.fz -o out -q || die "dec
 same_tree c out/c || die "restored tree differs"
 [ "$(ls -A out)" = c ] || die "left over: $(ls -A out)"
 
-for signal in INT TERM; do
+# interrupt SIGNAL OUTPUT COMMAND…: the command must end with the signal's exit code and leave no output.
+interrupt() {
+  local signal=$1 output=$2
+  shift 2
   # A script's background jobs ignore SIGINT; an intermediate program puts the default back.
-  env --default-signal=INT "$program" compress c -o interrupted.fz $options 2> err &
-  pid=$!
+  env --default-signal=INT "$program" "$@" 2> err &
+  local pid=$!
   sleep 0.3
-  kill -$signal $pid
+  kill -"$signal" $pid
   wait $pid
-  status=$?
-  [ $status -eq $([ $signal = INT ] && echo 130 || echo 143) ] || die "$signal: exit code $status"
-  [ ! -e interrupted.fz ] || die "$signal: an archive appeared"
-  env --default-signal=INT "$program" decompress reference.fz -o out-$signal -q 2> err &
-  pid=$!
-  sleep 0.3
-  kill -$signal $pid
-  wait $pid
-  status=$?
-  [ $status -eq $([ $signal = INT ] && echo 130 || echo 143) ] || die "decompress, $signal: exit code $status"
-  [ ! -e out-$signal ] || die "decompress, $signal: left over: $(ls -A out-$signal)"
+  local status=$?
+  [ $status -eq $([ "$signal" = INT ] && echo 130 || echo 143) ] || die "$1, $signal: exit code $status"
+  [ ! -e "$output" ] || die "$1, $signal: left over: $(ls -A "$output")"
+}
+for signal in INT TERM; do
+  interrupt $signal interrupted.fz compress c -o interrupted.fz $options
+  interrupt $signal out-$signal decompress reference.fz -o out-$signal -q
 done
 "$program" compress c -o interrupted.fz $options || die "resume after signals"
 cmp reference.fz interrupted.fz || die "the archive resumed after signals differs"
