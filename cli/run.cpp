@@ -27,6 +27,9 @@ constexpr const char* kDescription =
 
 constexpr int kUnexpectedExitCode = 1;
 
+/// One write a line: other processes (mpirun's notices among them) write to the same stream and must not come between.
+void say(std::ostream& err, const std::string& text) { err << fmt::format("fz-dist: {}\n", text) << std::flush; }
+
 /// Ranks other than 0 report what went wrong and wait for rank 0 to end the job, so that it is said once.
 int report_to_coordinator(comm::World& world, const std::string& message, int exit_code) {
   world.worker_link().send(comm::Failed{static_cast<std::uint32_t>(exit_code), message});
@@ -36,7 +39,7 @@ int report_to_coordinator(comm::World& world, const std::string& message, int ex
 
 int fail_with(comm::World& world, std::ostream& err, const std::string& message, int exit_code) {
   if (!world.coordinates()) return report_to_coordinator(world, message, exit_code);
-  err << "fz-dist: " << display_text(message) << std::endl;
+  say(err, display_text(message));
   if (world.size() > 1) world.abort_all(exit_code);
   return exit_code;
 }
@@ -84,7 +87,7 @@ int run_command(const std::vector<std::string>& arguments, Context& context) {
 /// The worker thread may be deep in a block: waiting for it would keep the user waiting, so the process ends here.
 [[noreturn]] void end_interrupted(comm::World& world, std::ostream& out, std::ostream& err, int signal) {
   const int exit_code = 128 + signal;
-  err << "fz-dist: interrupted; the same command given again goes on or starts cleanly" << std::endl;
+  say(err, "interrupted; the same command given again goes on or starts cleanly");
   out.flush();
   if (world.size() > 1) world.abort_all(exit_code);
   std::_Exit(exit_code);
@@ -110,7 +113,7 @@ int run_in_world(const std::vector<std::string>& arguments, std::ostream& out, s
 }  // namespace
 
 void Context::warn(const std::string& text) const {
-  if (world.coordinates()) err << "fz-dist: warning: " << display_text(text) << std::endl;
+  if (world.coordinates()) say(err, "warning: " + display_text(text));
 }
 
 int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err, const Parts& parts) {
@@ -118,7 +121,7 @@ int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostre
   try {
     world = comm::World::join();
   } catch (const Error& error) {
-    err << "fz-dist: " << display_text(error.what()) << std::endl;
+    say(err, display_text(error.what()));
     return error.exit_code();
   }
   const int exit_code = run_in_world(arguments, out, err, parts, *world);

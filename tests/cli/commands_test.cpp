@@ -55,6 +55,32 @@ class Commands : public testing::Test {
   std::filesystem::path before_;
 };
 
+/// Keeps each write apart, as another process that writes to the same stream would see them.
+class WriteRecorder : public std::streambuf {
+ public:
+  std::vector<std::string> writes;
+
+ protected:
+  std::streamsize xsputn(const char* text, std::streamsize size) override {
+    writes.emplace_back(text, static_cast<std::size_t>(size));
+    return size;
+  }
+  int overflow(int character) override {
+    writes.emplace_back(1, static_cast<char>(character));
+    return character;
+  }
+};
+
+TEST_F(Commands, AnErrorIsOneWriteSoThatNothingComesBetween) {
+  WriteRecorder recorder;
+  std::ostream err(&recorder);
+  std::ostringstream out;
+  EXPECT_EQ(cli::run({"list", "absent.fz"}, out, err, {}), 3);
+  ASSERT_EQ(recorder.writes.size(), 1u);
+  EXPECT_TRUE(recorder.writes[0].starts_with("fz-dist: absent.fz: "));
+  EXPECT_TRUE(recorder.writes[0].ends_with("\n"));
+}
+
 TEST_F(Commands, EverythingComesBack) {
   const ToolResult compressed = run_tool({"compress", "c/", "--block-size", "64KiB", "--check-decode"});
   expect_success(compressed);
