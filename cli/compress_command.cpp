@@ -12,11 +12,17 @@ struct CompressOptions {
   std::vector<std::string> inputs;
   std::string output;
   bool force = false;
-  std::string coder = "range";
+  std::string coder = "mixed";
   std::uint64_t block_bytes = shard::kDefaultBlockBytes;
   bool check_decode = false;
   WorkOptions work;
 };
+
+shard::TokenCoder coder_of(const std::string& name) {
+  return name == "mixed"   ? shard::TokenCoder::kMixed
+         : name == "range" ? shard::TokenCoder::kRange
+                           : shard::TokenCoder::kRanks;
+}
 
 std::string output_of(const CompressOptions& options) {
   if (!options.output.empty()) return options.output;
@@ -41,9 +47,11 @@ void compress(const CompressOptions& options, const Context& context) {
   request.inputs = options.inputs;
   request.output = output;
   request.force = options.force;
-  request.options.coder = options.coder == "ranks" ? shard::TokenCoder::kRanks : shard::TokenCoder::kRange;
+  request.options.coder = coder_of(options.coder);
   request.options.block_bytes = static_cast<std::uint32_t>(options.block_bytes);
-  request.model_identity = [&] { return workplace.load_model(); };
+  request.model_identity = [&] {
+    return options.work.model_path == kNoModel ? shard::ModelIdentity{} : workplace.load_model();
+  };
   request.warn = [&](const std::string& text) { context.warn(text); };
   coordinator::CompressJob job(request);
   std::uint64_t reused_raw_bytes = 0;  // of an earlier run: not this run's speed
@@ -101,9 +109,10 @@ void add_compress(CLI::App& app, Context& context) {
                     "Replace an existing archive; discard an unfinished run that does not fit");
   command
       ->add_option("--coder", options->coder,
-                   "How the model's predictions become bits: range (smaller) or ranks (FineZip's)")
-      ->type_name("range|ranks")
-      ->check(CLI::IsMember({"range", "ranks"}));
+                   "How predictions become bits: mixed (model and memory; default), range (model alone) or ranks "
+                   "(FineZip's)")
+      ->type_name("mixed|range|ranks")
+      ->check(CLI::IsMember({"mixed", "range", "ranks"}));
   command->add_option("--block-size", options->block_bytes, "Raw bytes per block, 64KiB to 64MiB; default 1MiB")
       ->type_name("SIZE")
       ->transform(CLI::AsSizeValue(false));

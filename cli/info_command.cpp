@@ -15,6 +15,8 @@ struct InfoOptions {
   bool json = false;
 };
 
+constexpr int kCodecs = shard::codec_count(shard::kFormatVersion);
+
 struct CodecTotals {
   std::uint64_t blocks = 0;
   std::uint64_t raw_bytes = 0;
@@ -22,7 +24,7 @@ struct CodecTotals {
 };
 
 struct Totals {
-  std::array<CodecTotals, shard::kCodecs> codecs;
+  std::array<CodecTotals, kCodecs> codecs;
   std::array<std::uint64_t, 3> types{};  ///< Entries by FileType.
 };
 
@@ -46,13 +48,9 @@ double bits_per_byte(std::uint64_t raw_bytes, std::uint64_t stored_bytes) {
   return raw_bytes == 0 ? 0 : 8 * static_cast<double>(stored_bytes) / static_cast<double>(raw_bytes);
 }
 
-const char* coder_name(shard::TokenCoder coder) {
-  return coder == shard::TokenCoder::kRange ? "range" : "ranks";
-}
-
 void print_json(const shard::ArchiveReader& archive, const Totals& totals, std::ostream& out) {
   nlohmann::ordered_json object;
-  object["format_version"] = shard::kFormatVersion;
+  object["format_version"] = archive.header().format_version;
   object["raw_bytes"] = archive.footer().corpus_bytes;
   object["archive_bytes"] = archive.archive_bytes();
   object["ratio"] = ratio(archive);
@@ -62,7 +60,7 @@ void print_json(const shard::ArchiveReader& archive, const Totals& totals, std::
   object["symlinks"] = totals.types[2];
   object["block_bytes"] = archive.header().block_bytes;
   object["blocks"] = archive.blocks().size();
-  for (int i = 0; i < shard::kCodecs; ++i) {
+  for (int i = 0; i < kCodecs; ++i) {
     const CodecTotals& codec = totals.codecs[static_cast<std::size_t>(i)];
     object["codecs"][shard::codec_name(static_cast<shard::Codec>(i))] = {
         {"blocks", codec.blocks}, {"raw_bytes", codec.raw_bytes}, {"payload_bytes", codec.payload_bytes}};
@@ -75,7 +73,7 @@ void print_json(const shard::ArchiveReader& archive, const Totals& totals, std::
                        {"tokenizer_hash", to_hex(model.tokenizer_hash)},
                        {"context", model.context},
                        {"numerics_version", model.numerics_version},
-                       {"token_coder", coder_name(archive.header().token_coder)}};
+                       {"token_coder", shard::coder_name(archive.header().token_coder)}};
   } else {
     object["model"] = nullptr;
   }
@@ -84,7 +82,7 @@ void print_json(const shard::ArchiveReader& archive, const Totals& totals, std::
 
 void print_text(const shard::ArchiveReader& archive, const Totals& totals, std::ostream& out) {
   const shard::Footer& footer = archive.footer();
-  out << fmt::format("archive        {} (format version {})\n", archive.name(), shard::kFormatVersion);
+  out << fmt::format("archive        {} (format version {})\n", archive.name(), archive.header().format_version);
   out << fmt::format("size           {} -> {} bytes, ratio {:.3f}, {:.3f} bits/byte\n", footer.corpus_bytes,
                      archive.archive_bytes(), ratio(archive),
                      bits_per_byte(footer.corpus_bytes, archive.archive_bytes()));
@@ -92,7 +90,7 @@ void print_text(const shard::ArchiveReader& archive, const Totals& totals, std::
                      totals.types[2]);
   out << fmt::format("blocks         {} of at most {}\n", archive.blocks().size(),
                      display_size(archive.header().block_bytes));
-  for (int i = 0; i < shard::kCodecs; ++i) {
+  for (int i = 0; i < kCodecs; ++i) {
     const CodecTotals& codec = totals.codecs[static_cast<std::size_t>(i)];
     if (codec.blocks == 0) continue;
     out << fmt::format("  {:<12} {} blocks, {} -> {} bytes, {:.3f} bits/byte\n",
@@ -108,7 +106,7 @@ void print_text(const shard::ArchiveReader& archive, const Totals& totals, std::
   out << fmt::format("model          weights {}, tokenizer {}\n", to_hex(model.weights_hash, 16),
                      to_hex(model.tokenizer_hash, 16));
   out << fmt::format("               context {}, numerics version {}, coder {}\n", model.context,
-                     model.numerics_version, coder_name(archive.header().token_coder));
+                     model.numerics_version, shard::coder_name(archive.header().token_coder));
 }
 
 void info(const InfoOptions& options, const Context& context) {

@@ -13,6 +13,9 @@
 
 namespace fz::cli {
 
+/// In place of a model file: code with the memory alone.
+inline constexpr const char* kNoModel = "none";
+
 /// Options that every command with block work has.
 struct WorkOptions {
   int threads = 0;  ///< 0: this process's share of the cores.

@@ -130,7 +130,7 @@ std::uint64_t CompressJob::reused_raw_bytes() const {
 std::vector<Scheduler::Item> CompressJob::items() const {
   std::vector<Scheduler::Item> items;
   for (std::uint32_t i = 0; i < plan_.blocks.size(); ++i) {
-    if (!finished_.contains(BlockId{i})) items.push_back({BlockId{i}, plan_.blocks[i].kind == shard::Kind::kBinary});
+    if (!finished_.contains(BlockId{i})) items.push_back({BlockId{i}, !plan_.uses_model(plan_.blocks[i])});
   }
   return items;
 }
@@ -150,18 +150,20 @@ ArchiveSize CompressJob::merge() {
   const std::filesystem::path merged_path = directory_->path() / shard::kMergedName;
   std::error_code error;
   std::filesystem::remove(merged_path, error);
-  // The header comes first but depends on whether any block needs the model: look at the block headers before.
+  // The header comes first but depends on what codecs the blocks have: look at the block headers before.
   Bytes stored;
   shard::Header header;
+  header.format_version = shard::kOldestFormatVersion;
   header.block_bytes = plan_.block_bytes;
   for (std::uint32_t i = 0; i < plan_.blocks.size(); ++i) {
     const shard::BlockPlace& place = finished_.at(BlockId{i});
     const std::filesystem::path path = directory_->path() / shard::shard_name(place.run, place.rank);
     const Bytes head = File::open_for_reading(path).read_at(place.offset_bytes, shard::kBlockHeaderBytes);
-    if (!shard::needs_model(shard::parse_block_header(head, path.string(), place.offset_bytes).codec)) continue;
+    const shard::Codec codec = shard::parse_block_header(head, path.string(), place.offset_bytes).codec;
+    header.format_version = std::max(header.format_version, shard::format_version_of(codec));
+    if (!shard::needs_model(codec)) continue;
     header.token_coder = plan_.coder;
     header.model = plan_.model;
-    break;
   }
   File merged = File::create(merged_path);
   shard::ArchiveWriter writer(merged, header);

@@ -9,7 +9,7 @@
 namespace fz::coordinator {
 
 struct PlanOptions {
-  shard::TokenCoder coder = shard::TokenCoder::kRange;
+  shard::TokenCoder coder = shard::TokenCoder::kMixed;
   std::uint32_t block_bytes = shard::kDefaultBlockBytes;
 };
 

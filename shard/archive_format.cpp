@@ -55,18 +55,49 @@ const char* codec_name(Codec codec) {
       return "model-range";
     case Codec::kModelRanks:
       return "model-ranks";
+    case Codec::kModelMixed:
+      return "model-mixed";
+    case Codec::kMemory:
+      return "memory";
   }
   return "unknown";
 }
 
 Codec model_codec(TokenCoder coder) {
-  return coder == TokenCoder::kRange ? Codec::kModelRange : Codec::kModelRanks;
+  switch (coder) {
+    case TokenCoder::kRange:
+      return Codec::kModelRange;
+    case TokenCoder::kRanks:
+      return Codec::kModelRanks;
+    case TokenCoder::kMixed:
+      return Codec::kModelMixed;
+  }
+  FZ_CHECK(false);
+}
+
+TokenCoder token_coder(Codec codec) {
+  FZ_CHECK(needs_model(codec));
+  return codec == Codec::kModelRange   ? TokenCoder::kRange
+         : codec == Codec::kModelRanks ? TokenCoder::kRanks
+                                       : TokenCoder::kMixed;
+}
+
+const char* coder_name(TokenCoder coder) {
+  switch (coder) {
+    case TokenCoder::kRange:
+      return "range";
+    case TokenCoder::kRanks:
+      return "ranks";
+    case TokenCoder::kMixed:
+      return "mixed";
+  }
+  return "unknown";
 }
 
 Bytes serialize_header(const Header& header) {
   ByteWriter writer;
   writer.write_bytes(kMagic);
-  writer.write(kFormatVersion);
+  writer.write(header.format_version);
   writer.write(static_cast<std::uint8_t>(header.token_coder));
   writer.write(std::uint8_t{0});
   writer.write(header.model.numerics_version);
@@ -106,12 +137,13 @@ Header parse_header(ByteSpan bytes, const std::string& source) {
     reader.corrupt("header check differs; the archive is damaged");
   }
   if (version == 0) reader.corrupt("format version 0 does not exist");
-  if (coder > 1) reader.corrupt(fmt::format("token coder {} does not exist", coder));
+  if (coder > (version == 1 ? 1 : 2)) reader.corrupt(fmt::format("token coder {} does not exist", coder));
   if (reserved != 0 || adapter_bytes != 0) reader.corrupt("reserved bytes are not 0");
   if (header.block_bytes < kMinBlockBytes || header.block_bytes > kMaxBlockBytes) {
     reader.corrupt(
         fmt::format("block size {} is not between {} and {}", header.block_bytes, kMinBlockBytes, kMaxBlockBytes));
   }
+  header.format_version = version;
   header.token_coder = static_cast<TokenCoder>(coder);
   const bool has_hashes = header.model.weights_hash != Hash{} && header.model.tokenizer_hash != Hash{};
   if (header.model.is_none() ? coder != 0 : !has_hashes) reader.corrupt("the model's identity is incomplete");
@@ -149,7 +181,7 @@ BlockHeader parse_block_header(ByteSpan bytes, const std::string& source, std::u
   if (read_array<4>(reader) != first_bytes<4>(hash_bytes(bytes.first(kBlockHeaderBytes - 4)))) {
     reader.corrupt("block header check differs; the archive is damaged");
   }
-  if (codec >= kCodecs) reader.corrupt(fmt::format("block codec {} does not exist", codec));
+  if (codec >= codec_count(kFormatVersion)) reader.corrupt(fmt::format("block codec {} does not exist", codec));
   header.codec = static_cast<Codec>(codec);
   if (header.raw_bytes == 0 || header.raw_bytes > kMaxBlockBytes || header.raw_offset >= kMaxCorpusBytes) {
     reader.corrupt("the block's raw range is outside the limits");

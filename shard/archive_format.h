@@ -13,7 +13,8 @@
 
 namespace fz::shard {
 
-inline constexpr std::uint16_t kFormatVersion = 1;
+inline constexpr std::uint16_t kOldestFormatVersion = 1;
+inline constexpr std::uint16_t kFormatVersion = 2;
 inline constexpr std::size_t kHeaderBytes = 104;
 inline constexpr std::size_t kBlockHeaderBytes = 56;
 inline constexpr std::size_t kFooterBytes = 88;
@@ -29,14 +30,32 @@ using Check8 = std::array<std::uint8_t, 8>;
 Hash16 hash16(ByteSpan bytes);
 Check8 check8(ByteSpan bytes);
 
-enum class Codec : std::uint8_t { kStored = 0, kZstd = 1, kBzip2 = 2, kModelRange = 3, kModelRanks = 4 };
-inline constexpr int kCodecs = 5;
+enum class Codec : std::uint8_t {
+  kStored = 0,
+  kZstd = 1,
+  kBzip2 = 2,
+  kModelRange = 3,
+  kModelRanks = 4,
+  kModelMixed = 5,
+  kMemory = 6,
+};
+/// The first codec number that a format version does not know.
+constexpr int codec_count(std::uint16_t format_version) {
+  return format_version == 1 ? 5 : 7;
+}
+/// The first format version that has the codec. A writer states no later version than its blocks need.
+constexpr std::uint16_t format_version_of(Codec codec) {
+  return static_cast<int>(codec) < codec_count(1) ? 1 : 2;
+}
 
 const char* codec_name(Codec codec);
 constexpr bool needs_model(Codec codec) {
-  return codec == Codec::kModelRange || codec == Codec::kModelRanks;
+  return codec == Codec::kModelRange || codec == Codec::kModelRanks || codec == Codec::kModelMixed;
 }
 Codec model_codec(TokenCoder coder);
+/// Of a codec that needs a model.
+TokenCoder token_coder(Codec codec);
+const char* coder_name(TokenCoder coder);
 
 /// What of the model the decoding depends on; all zero where no model is needed.
 struct ModelIdentity {
@@ -50,6 +69,7 @@ struct ModelIdentity {
 };
 
 struct Header {
+  std::uint16_t format_version = kFormatVersion;
   TokenCoder token_coder = TokenCoder::kRange;
   ModelIdentity model;
   std::uint32_t block_bytes = kDefaultBlockBytes;

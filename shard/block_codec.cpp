@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "shard/fallback_codecs.h"
+#include "shard/memory_codec.h"
 
 namespace fz::shard {
 
@@ -25,7 +26,8 @@ EncodedBlock encode_block(BlockId id, std::uint64_t raw_offset, ByteSpan raw, Te
     run_fallback(0, 0);
     run_fallback(1, 0);
   }
-  if (text != nullptr) candidates[2] = {model_codec(coder), text->encode(raw, coder)};
+  candidates[2] = text != nullptr ? std::pair(model_codec(coder), text->encode(raw, coder))
+                                  : std::pair(Codec::kMemory, memory_compress(raw));
 
   // The smallest wins, the lowest codec number among equals; a model payload of no bytes never does.
   EncodedBlock block;
@@ -67,12 +69,14 @@ Bytes decode_block(const BlockHeader& header, ByteSpan payload, TextCodec* text,
       raw = bzip2_decompress(payload, header.raw_bytes, place);
       break;
     case Codec::kModelRange:
-    case Codec::kModelRanks: {
+    case Codec::kModelRanks:
+    case Codec::kModelMixed:
       FZ_CHECK(text != nullptr);
-      const TokenCoder coder = header.codec == Codec::kModelRange ? TokenCoder::kRange : TokenCoder::kRanks;
-      raw = text->decode(payload, header.raw_bytes, coder, place);
+      raw = text->decode(payload, header.raw_bytes, token_coder(header.codec), place);
       break;
-    }
+    case Codec::kMemory:
+      raw = memory_decompress(payload, header.raw_bytes, place);
+      break;
   }
   if (raw.size() != header.raw_bytes || hash16(raw) != header.raw_hash) {
     fail(ErrorCode::kCorrupt, "{}: the decoded bytes are not the original ones (hash differs)", place);

@@ -16,7 +16,8 @@ struct EncodedBlock {
   Bytes payload;
 };
 
-/// Tries every codec that fits and keeps the smallest payload; `text` is null for binary files. `pool` may be null.
+/// Tries every codec that fits and keeps the smallest payload; `text` is null for binary files and where no model is
+/// used: then the memory alone is tried. `pool` may be null.
 EncodedBlock encode_block(BlockId id, std::uint64_t raw_offset, ByteSpan raw, TextCodec* text, TokenCoder coder,
                           ThreadPool* pool);
 

@@ -46,4 +46,18 @@ model::TokenId walk_code_tree(const model::FrequencyTable& table, const Choose& 
   return begin;
 }
 
+/// The decisions of a known token: visit(level, bit).
+template <typename Visit>
+void walk_to_token(std::uint32_t vocabulary_size, model::TokenId token, const Visit& visit) {
+  const int depth = code_tree_depth(vocabulary_size);
+  std::uint32_t begin = 0;
+  for (int level = 0; level < depth; ++level) {
+    const std::uint32_t half = std::uint32_t{1} << (depth - 1 - level);
+    if (begin + half >= vocabulary_size) continue;
+    const unsigned bit = (token & half) != 0;
+    visit(level, bit);
+    begin += bit * half;
+  }
+}
+
 }  // namespace fz::shard

@@ -6,6 +6,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/bytes.h"
+#include "memory/lane_range.h"
+
 namespace fz::shard {
 
 /// More lanes make larger batches for the decoder and cost a few bytes each.
@@ -13,10 +16,14 @@ inline constexpr std::uint32_t kMaxLanes = 1024;
 inline constexpr std::uint32_t kDefaultMaxLanes = 64;
 inline constexpr std::uint32_t kChunksPerLane = 8;
 
-struct Lane {
-  std::uint32_t begin = 0;  ///< First token of the block in this lane.
-  std::uint32_t end = 0;
-};
+/// A lane's tokens or bytes, as indices in the block.
+using Lane = memory::LaneRange;
+
+inline std::uint32_t longest_lane(const std::vector<Lane>& lanes) {
+  std::uint32_t longest = 0;
+  for (const Lane& lane : lanes) longest = std::max(longest, lane.end - lane.begin);
+  return longest;
+}
 
 /// Lanes the encoder chooses: a power of two, with several chunks in each.
 inline std::uint32_t choose_lane_count(std::uint32_t tokens, std::uint32_t context) {
@@ -36,6 +43,17 @@ inline std::vector<Lane> divide_into_lanes(std::uint32_t tokens, std::uint32_t c
         static_cast<std::uint32_t>(std::min<std::uint64_t>((lane + 1) * chunks / lane_count * context, tokens));
   }
   return lanes;
+}
+
+/// Reads lane_bits. Throws Error(kCorrupt) for more lanes than there are of what they consist of, `parts`.
+inline std::uint32_t read_lane_count(ByteReader& reader, std::uint32_t parts) {
+  const auto lane_bits = reader.read<std::uint8_t>();
+  if (lane_bits >= 32 || std::uint32_t{1} << lane_bits > kMaxLanes) {
+    reader.corrupt(fmt::format("2^{} lanes, at most {} are allowed", lane_bits, kMaxLanes));
+  }
+  const std::uint32_t lane_count = std::uint32_t{1} << lane_bits;
+  if (lane_count > std::max(parts, 1u)) reader.corrupt(fmt::format("{} lanes for {} parts", lane_count, parts));
+  return lane_count;
 }
 
 }  // namespace fz::shard

@@ -7,6 +7,7 @@
 #include "model/engine.h"
 #include "model/tokenizer.h"
 #include "shard/lanes.h"
+#include "shard/mixed_token_coder.h"
 #include "shard/range_token_coder.h"
 #include "shard/rank_token_coder.h"
 
@@ -14,9 +15,13 @@ namespace fz::shard {
 
 struct LanguageModelCodec::State {
   State(std::shared_ptr<const model::Model> model, ThreadPool& pool, const std::string& backend)
-      : tokenizer(model->tokenizer, model->name), engine(model, model::choose_kernels(backend), pool) {}
+      : tokenizer(model->tokenizer, model->name),
+        engine(model, model::choose_kernels(backend), pool),
+        alphabet(memory::Alphabet::of_tokens(model->config.vocabulary_size,
+                                             [&](memory::Symbol token) { return tokenizer.token_bytes(token); })) {}
   model::Tokenizer tokenizer;
   model::Engine engine;
+  memory::Alphabet alphabet;
 };
 
 LanguageModelCodec::LanguageModelCodec(std::shared_ptr<const model::Model> model, ThreadPool& pool,
@@ -31,8 +36,17 @@ Bytes LanguageModelCodec::encode(ByteSpan raw, TokenCoder coder) {
   ByteWriter writer;
   writer.write_varint(tokens.size());
   writer.write<std::uint8_t>(static_cast<std::uint8_t>(std::bit_width(lane_count) - 1));
-  writer.write_bytes(coder == TokenCoder::kRange ? encode_with_ranges(state_->engine, tokens, lane_count)
-                                                 : encode_with_ranks(state_->engine, tokens));
+  switch (coder) {
+    case TokenCoder::kRange:
+      writer.write_bytes(encode_with_ranges(state_->engine, tokens, lane_count));
+      break;
+    case TokenCoder::kRanks:
+      writer.write_bytes(encode_with_ranks(state_->engine, tokens));
+      break;
+    case TokenCoder::kMixed:
+      writer.write_bytes(encode_mixed(state_->engine, state_->alphabet, tokens, lane_count));
+      break;
+  }
   return writer.take();
 }
 
@@ -41,17 +55,20 @@ Bytes LanguageModelCodec::decode(ByteSpan payload, std::uint32_t raw_bytes, Toke
   ByteReader reader(payload, source);
   const std::uint64_t token_count = reader.read_varint();
   if (token_count > raw_bytes) reader.corrupt(fmt::format("{} tokens for {} bytes", token_count, raw_bytes));
-  const std::uint8_t lane_bits = reader.read<std::uint8_t>();
-  if (lane_bits >= 32 || std::uint32_t{1} << lane_bits > kMaxLanes) {
-    reader.corrupt(fmt::format("2^{} lanes, at most {} are allowed", lane_bits, kMaxLanes));
-  }
-  const std::uint32_t lane_count = std::uint32_t{1} << lane_bits;
   const auto count = static_cast<std::uint32_t>(token_count);
-  const std::uint32_t chunks = (count + model().config.context - 1) / model().config.context;
-  if (lane_count > std::max(chunks, 1u)) reader.corrupt(fmt::format("{} lanes for {} chunks", lane_count, chunks));
-  const std::vector<model::TokenId> tokens = coder == TokenCoder::kRange
-                                                 ? decode_with_ranges(state_->engine, reader, count, lane_count)
-                                                 : decode_with_ranks(state_->engine, reader, count, lane_count);
+  const std::uint32_t lane_count = read_lane_count(reader, (count + model().config.context - 1) / model().config.context);
+  std::vector<model::TokenId> tokens;
+  switch (coder) {
+    case TokenCoder::kRange:
+      tokens = decode_with_ranges(state_->engine, reader, count, lane_count);
+      break;
+    case TokenCoder::kRanks:
+      tokens = decode_with_ranks(state_->engine, reader, count, lane_count);
+      break;
+    case TokenCoder::kMixed:
+      tokens = decode_mixed(state_->engine, state_->alphabet, reader, count, lane_count);
+      break;
+  }
   Bytes raw;
   raw.reserve(raw_bytes);
   for (model::TokenId token : tokens) {

@@ -12,8 +12,9 @@ namespace fz::shard {
 
 /// How a lane's tokens become bits.
 enum class TokenCoder : std::uint8_t {
-  kRange = 0,  ///< Binary decisions down the code tree, one range-coder stream per lane.
+  kRange = 0,  ///< Binary decisions down the code tree, one range-coder stream per lane; the model alone.
   kRanks = 1,  ///< FineZip's: rank of the true token among the logits, then bzip2.
+  kMixed = 2,  ///< As kRange, with the memory's predictions mixed in.
 };
 
 class LanguageModelCodec {

@@ -39,13 +39,15 @@ struct PlanBlock {
 };
 
 struct Plan {
-  TokenCoder coder = TokenCoder::kRange;
+  TokenCoder coder = TokenCoder::kMixed;
   std::uint32_t block_bytes = kDefaultBlockBytes;
-  ModelIdentity model;  ///< None when no block is text.
+  ModelIdentity model;  ///< None when no block is text, or when none is wanted.
   std::vector<PlanInput> inputs;
   std::vector<PlanEntry> entries;  ///< In the order of the file table.
   std::vector<PlanBlock> blocks;   ///< Tile the corpus stream.
 
+  /// Whether the block is offered to the model. All others are cheap: ranks take several at a time.
+  bool uses_model(const PlanBlock& block) const { return block.kind == Kind::kText && !model.is_none(); }
   std::uint64_t corpus_bytes() const;
   std::vector<FileEntry> file_entries() const;
 };

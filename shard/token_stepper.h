@@ -10,16 +10,16 @@
 
 namespace fz::shard {
 
-/// Calls choose(lane, thread, logits) once for every token of the block, lane by lane in parallel within a step, and
-/// returns the tokens that it chose, in the order of the block.
+/// Calls choose(lane, thread, logits) once for every token of the block, the lanes of a step in parallel, then
+/// after_step() once; returns the tokens that it chose, in the order of the block.
 inline std::vector<model::TokenId> step_through_lanes(
     model::Engine& engine, const std::vector<Lane>& lanes,
-    const std::function<model::TokenId(std::size_t lane, int thread, const float* logits)>& choose) {
+    const std::function<model::TokenId(std::size_t lane, int thread, const float* logits)>& choose,
+    const std::function<void()>& after_step = [] {}) {
   const std::uint32_t context = engine.model().config.context;
   std::vector<model::TokenId> tokens(lanes.back().end);
   model::KvCachePool caches(engine.model().config, lanes.size());
-  std::uint32_t steps = 0;
-  for (const Lane& lane : lanes) steps = std::max(steps, lane.end - lane.begin);
+  const std::uint32_t steps = longest_lane(lanes);
   std::vector<model::StepInput> inputs;
   std::vector<std::size_t> input_lanes;  // the lane of each input
   for (std::uint32_t t = 0; t < steps; ++t) {
@@ -36,6 +36,7 @@ inline std::vector<model::TokenId> step_through_lanes(
       const std::size_t lane = input_lanes[input];
       tokens[lanes[lane].begin + t] = choose(lane, thread, logits);
     });
+    after_step();
   }
   return tokens;
 }

@@ -56,7 +56,7 @@ class CompressTask final : public Task {
       fail(ErrorCode::kLaunch, "rank {}: asked for an unknown block", number(rank_));
     const shard::PlanBlock& range = plan_.blocks[number(id)];
     const Bytes raw = reader_->read(range);
-    shard::TextCodec* const text = range.kind == shard::Kind::kText ? &text_codec() : nullptr;
+    shard::TextCodec* const text = plan_.uses_model(range) ? &text_codec() : nullptr;
     shard::EncodedBlock block = shard::encode_block(id, range.raw_offset, raw, text, plan_.coder, pool);
     if (settings_.check_decode) shard::decode_block(block.header, block.payload, text, "check of the new archive");
     return block;

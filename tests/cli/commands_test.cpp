@@ -157,7 +157,7 @@ TEST_F(Commands, ListAndInfoNeedNoModel) {
   EXPECT_EQ(info["raw_bytes"], 220'003);
   EXPECT_EQ(info["archive_bytes"], std::filesystem::file_size("c.fz"));
   EXPECT_EQ(info["files"], 5);
-  EXPECT_GT(info["codecs"]["model-range"]["blocks"], 0);
+  EXPECT_GT(info["codecs"]["model-mixed"]["blocks"], 0);
   EXPECT_EQ(info["codecs"]["stored"]["blocks"], 2);
   EXPECT_NE(run_tool({"info", "c.fz"}, 0).out.find("220003 -> "), std::string::npos);
   expect_success(run_tool({"verify", "--quick", "c.fz"}, 0));

@@ -37,7 +37,7 @@ for i in $(seq 0 255); do printf "\\$(printf %03o "$i")"; done > golden/sub/byte
 ln -s ../text.txt golden/sub/link
 chmod 0640 golden/text.txt; chmod 0755 golden golden/sub; chmod 0700 golden/sub/hollow; chmod 0644 golden/sub/*.txt golden/sub/empty golden/sub/bytes.bin
 find golden -exec touch -h -d '2026-11-21 00:00:00 UTC' {} +
-"$program" compress golden -o "$output/v1-range.fz" -q --force
+"$program" compress golden -o "$output/v1-range.fz" -q --force --coder range
 "$program" compress golden -o "$output/v1-ranks.fz" -q --force --coder ranks
 (find golden -type f | LC_ALL=C sort | xargs sha256sum) > "$output/SHA256SUMS"
 chmod 0755 .
@@ -66,7 +66,7 @@ def with_header(name, change):
     change(changed)
     changed[96:104] = hashlib.sha256(changed[:96]).digest()[:8]
     open(name, "wb").write(changed)
-with_header("broken-7-version.fz", lambda d: d.__setitem__(8, 2))
+with_header("broken-7-version.fz", lambda d: d.__setitem__(8, 99))
 with_header("broken-7-numerics.fz", lambda d: d.__setitem__(12, 99))
 with_header("broken-6-model.fz", lambda d: d.__setitem__(40, d[40] ^ 1))
 PYTHON

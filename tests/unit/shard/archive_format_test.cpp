@@ -88,8 +88,8 @@ Bytes resealed(Bytes bytes, std::size_t checked_bytes, std::size_t check_bytes) 
 
 TEST(ArchiveFormat, LaterVersionIsUnsupported) {
   Bytes bytes = serialize_header(sample_header());
-  bytes[8] = 2;
-  expect_error(ErrorCode::kUnsupported, "format version 2", [&] { parse_header(resealed(bytes, 96, 8), "a"); });
+  bytes[8] = 3;
+  expect_error(ErrorCode::kUnsupported, "format version 3", [&] { parse_header(resealed(bytes, 96, 8), "a"); });
 }
 
 TEST(ArchiveFormat, HostileHeaders) {
@@ -98,7 +98,7 @@ TEST(ArchiveFormat, HostileHeaders) {
     bytes[offset] = value;
     return resealed(bytes, 96, 8);
   };
-  expect_error(ErrorCode::kCorrupt, "token coder", [&] { parse_header(header_with(10, 2), "a"); });
+  expect_error(ErrorCode::kCorrupt, "token coder", [&] { parse_header(header_with(10, 3), "a"); });
   expect_error(ErrorCode::kCorrupt, "reserved", [&] { parse_header(header_with(11, 1), "a"); });
   expect_error(ErrorCode::kCorrupt, "reserved", [&] { parse_header(header_with(31, 1), "a"); });
   expect_error(ErrorCode::kCorrupt, "block size", [&] { parse_header(header_with(23, 0xff), "a"); });
@@ -108,8 +108,8 @@ TEST(ArchiveFormat, HostileHeaders) {
 TEST(ArchiveFormat, HostileBlocks) {
   const auto parse_with = [](BlockHeader block) { parse_block_header(serialize_block_header(block), "a", 0); };
   BlockHeader block = sample_block();
-  block.codec = static_cast<Codec>(5);
-  expect_error(ErrorCode::kCorrupt, "codec 5", [&] { parse_with(block); });
+  block.codec = static_cast<Codec>(7);
+  expect_error(ErrorCode::kCorrupt, "codec 7", [&] { parse_with(block); });
   block = sample_block();
   block.raw_bytes = kMaxBlockBytes + 1;
   expect_error(ErrorCode::kCorrupt, "raw range", [&] { parse_with(block); });

@@ -1,0 +1,115 @@
+// Where a lane stands in its text: the last symbols, the word, the line and the line above (docs/numerics.md, section 15).
+// One for each lane, read and moved on by one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "memory/alphabet.h"
+
+namespace fz::memory {
+
+/// Mixes a value into a hash; 32-bit arithmetic modulo 2^32.
+inline std::uint32_t combine(std::uint32_t hash, std::uint32_t value) {
+  std::uint32_t x = (hash ^ value) * 0x9E3779B1u;
+  x ^= x >> 15;
+  x *= 0x85EBCA77u;
+  return x ^ x >> 13;
+}
+
+/// Stand in for symbols that are not there.
+inline constexpr Symbol kBeforeLane = 0xFFFFFFFF;
+inline constexpr Symbol kNoneAbove = 0xFFFFFFFE;
+inline constexpr Symbol kLineStart = 0xFFFFFFFD;
+
+class LaneText {
+ public:
+  /// `symbols` are those of the whole block, of which the lane has [begin, …); filled in as the lane goes on.
+  LaneText(const Alphabet& alphabet, std::span<const Symbol> symbols, std::uint32_t begin)
+      : alphabet_(&alphabet), symbols_(symbols), begin_(begin), position_(begin), line_begin_(begin) {}
+
+  /// Index in the block of the symbol to come.
+  std::uint32_t position() const { return position_; }
+  std::uint32_t begin() const { return begin_; }
+  /// The symbol `distance` ≥ 1 back.
+  Symbol last(std::uint32_t distance) const {
+    return position_ - begin_ < distance ? kBeforeLane : symbols_[position_ - distance];
+  }
+  /// Symbols since the line's beginning.
+  std::uint32_t column() const { return position_ - line_begin_; }
+  /// The symbol of the line above, `shift` to the right of the column to come.
+  Symbol above(std::uint32_t shift) const {
+    const std::uint32_t index = above_begin_ + column() + shift;
+    return index < above_end_ ? symbols_[index] : kNoneAbove;
+  }
+  Symbol first_of_line() const { return first_of_line_; }
+  /// Letters so far of a word that may go on; 0 if none.
+  std::uint32_t word() const { return word_; }
+  std::uint32_t previous_word() const { return previous_word_; }
+  /// The separators of the line so far.
+  std::uint32_t field() const { return field_; }
+  /// The last `count` bytes, 1 to 8, however they were cut into symbols; zeros before the lane.
+  std::uint32_t last_bytes(int count) const {
+    const std::uint64_t bytes = last_bytes_ & (~std::uint64_t{0} >> (64 - 8 * count));
+    return combine(static_cast<std::uint32_t>(bytes), static_cast<std::uint32_t>(bytes >> 32));
+  }
+
+  /// `symbols[position()]` is known now.
+  void advance() {
+    const Symbol symbol = symbols_[position_];
+    if (column() == 0) first_of_line_ = symbol;
+    ++position_;
+    bool line_ended = false;
+    for (const std::uint8_t byte : alphabet_->bytes_of(symbol)) line_ended |= read(byte);
+    if (line_ended) {
+      above_begin_ = line_begin_;
+      above_end_ = line_begin_ = position_;
+      first_of_line_ = kLineStart;
+    }
+  }
+
+ private:
+  /// Returns whether the byte ends a line.
+  bool read(std::uint8_t byte) {
+    last_bytes_ = last_bytes_ << 8 | byte;
+    const bool is_upper = byte >= 'A' && byte <= 'Z';
+    if (is_upper || (byte >= 'a' && byte <= 'z') || byte >= 128) {
+      word_ = combine(word_ + 1, is_upper ? byte + 32u : byte);
+      return false;
+    }
+    if (word_ != 0) previous_word_ = word_;
+    word_ = 0;
+    switch (byte) {
+      case '\n':
+        field_ = 0;
+        return true;
+      case ',':
+      case '\t':
+      case ';':
+      case '|':
+      case ':':
+      case '"':
+      case '=':
+      case ' ':
+        field_ = combine(field_, byte);
+        return false;
+      default:
+        return false;
+    }
+  }
+
+  const Alphabet* alphabet_;
+  std::span<const Symbol> symbols_;
+  std::uint32_t begin_;
+  std::uint32_t position_;
+  std::uint32_t line_begin_;
+  std::uint32_t above_begin_ = 0;
+  std::uint32_t above_end_ = 0;
+  Symbol first_of_line_ = kLineStart;
+  std::uint32_t word_ = 0;
+  std::uint32_t previous_word_ = 0;
+  std::uint32_t field_ = 0;
+  std::uint64_t last_bytes_ = 0;
+};
+
+}  // namespace fz::memory

@@ -1,0 +1,167 @@
+#include "memory/memory.h"
+
+#include <algorithm>
+#include <numeric>
+#include <random>
+
+#include "base/error.h"
+#include "memory/memory_state.h"
+
+namespace fz::memory {
+namespace {
+
+constexpr std::uint16_t kMapLimit = 255;
+constexpr std::array<std::uint32_t, kMaxMixers> kMixerSets = {kMaxDepth * 64, kMaxDepth * 64, 2048, kMaxDepth * 256,
+                                                              4096};
+constexpr std::uint32_t kFinalSets = kMaxDepth * 8;
+constexpr std::array<std::uint32_t, kRefinements> kRefinementContexts = {kMaxDepth * 8, 4096};
+constexpr std::size_t kCandidateEntries = 256 * 16;
+constexpr std::size_t kMatchEntries = 64 * kMaxDepth;
+
+// Learning rates in units of 2^-16: 0.02 and 0.005.
+constexpr std::uint32_t kRate = 1311;
+constexpr std::uint32_t kFinalRate = 328;
+
+/// log2 of the sizes of hash tables, for a block of so many symbols.
+int bucket_bits(std::size_t symbols) {
+  return std::clamp(static_cast<int>(std::bit_width(symbols)) + 1, 10, 18);
+}
+int entry_bits(std::size_t symbols) {
+  return std::clamp(static_cast<int>(std::bit_width(symbols)), 10, 20);
+}
+
+/// Falls from four times the base as the block goes on. Lanes that learn together take smaller steps.
+std::uint32_t rate_at(std::uint32_t base, std::uint64_t symbols_done, std::size_t lanes) {
+  // round(65536 / √2^i)
+  constexpr std::array<std::uint32_t, 11> kForLanes = {65536, 46341, 32768, 23170, 16384, 11585,
+                                                       8192,  5793,  4096,  2896,  2048};
+  const std::uint64_t boosted = base + base * std::uint64_t{3} * 16384 / (16384 + symbols_done);
+  return static_cast<std::uint32_t>(boosted * kForLanes[std::bit_width(lanes) - 1] >> 16);
+}
+
+}  // namespace
+
+Memory::State::State(const Alphabet& the_alphabet, std::span<const LaneRange> lane_ranges, const Options& options)
+    : alphabet(the_alphabet),
+      ranges(lane_ranges.begin(), lane_ranges.end()),
+      symbols(lane_ranges.back().end),
+      plan(the_alphabet.is_bytes() ? kBytePlan : kTokenPlan),
+      depth(the_alphabet.depth()),
+      with_model(options.with_model),
+      histories(plan.history_contexts),
+      candidates(plan.candidate_contexts),
+      matches(plan.matches),
+      mixers(plan.mixers),
+      candidate_input(histories),
+      match_input(candidate_input + candidates),
+      model_input(match_input + matches),
+      bias_input(model_input + 1),
+      input_count(bias_input + 1),
+      lane_order(lane_ranges.size()),
+      final_layer(*options.kernels, kFinalSets, mixers, kWeightOne / mixers) {
+  FZ_CHECK(depth >= 1 && depth <= kMaxDepth && std::has_single_bit(ranges.size()) && ranges.size() <= 1024);
+  for (const LaneRange& range : ranges) lanes.emplace_back(LaneText(alphabet, symbols, range.begin));
+  std::iota(lane_order.begin(), lane_order.end(), 0);
+  if (options.shuffle_seed != 0) std::shuffle(lane_order.begin(), lane_order.end(), std::mt19937(options.shuffle_seed));
+
+  // Levels are dealt to groups as evenly as possible, the longer ones first.
+  const int groups = (depth + kBucketLevels - 1) / kBucketLevels;
+  for (int group = 0, level = 0; group < groups; ++group) {
+    const int left = groups - group;
+    const int end = level + (depth - level + left - 1) / left;
+    group_begin[group] = level;
+    while (level < end) group_of_level[level++] = static_cast<std::uint8_t>(group);
+  }
+
+  for (int i = 0; i < histories; ++i) {
+    history_tables.emplace_back(bucket_bits(symbols.size()));
+    AdaptiveMap& map = history_maps.emplace_back(256, kMapLimit);
+    for (int history = 0; history < kBitHistories.count; ++history) {
+      map.set(history, kBitHistories.first_probability[history]);
+    }
+  }
+  for (int i = 0; i < candidates; ++i) {
+    candidate_tables.emplace_back(entry_bits(symbols.size()));
+    candidate_maps.emplace_back(kCandidateEntries, kMapLimit);
+  }
+  for (int i = 0; i < matches; ++i) {
+    match_finders.emplace_back(ranges, symbols, plan.match_lengths[i], entry_bits(symbols.size()));
+    match_maps.emplace_back(kMatchEntries, kMapLimit);
+  }
+  for (int i = 0; i < mixers; ++i) {
+    MixerLayer& layer = layers.emplace_back(*options.kernels, kMixerSets[i], input_count, kWeightOne * 15 / 100);
+    layer.set_weights(model_input, with_model ? kWeightOne / 2 : 0);
+    layer.set_weights(bias_input, 0);
+  }
+  for (const std::uint32_t contexts : kRefinementContexts) {
+    AdaptiveMap& map = refinements.emplace_back(contexts * kKnots, kMapLimit);
+    for (std::uint32_t i = 0; i < contexts * kKnots; ++i) {
+      const int logit = (static_cast<int>(i % kKnots) - kKnots / 2) * kKnotDistance;
+      map.set(i, kLogistic.squash[limit_logit(logit) + kMaxLogit]);
+    }
+  }
+  begin_step();
+}
+
+void Memory::State::begin_step() {
+  rate = rate_at(kRate, symbols_done, lanes.size());
+  final_rate = rate_at(kFinalRate, symbols_done, lanes.size());
+}
+
+Memory::Memory(const Alphabet& alphabet, std::span<const LaneRange> lanes, Options options) {
+  if (options.kernels == nullptr) options.kernels = &choose_mixer_kernels();
+  state_ = std::make_unique<State>(alphabet, lanes, options);
+}
+
+Memory::~Memory() = default;
+
+bool Memory::is_active(std::size_t lane) const {
+  return state_->is_active(lane);
+}
+
+void Memory::prepare(std::size_t lane) {
+  state_->prepare(state_->lanes[lane]);
+}
+
+Probability Memory::mix(std::size_t lane, int level, Probability model_zero) {
+  return state_->mix(state_->lanes[lane], level, model_zero);
+}
+
+void Memory::learn(std::size_t lane, unsigned bit) {
+  state_->learn(state_->lanes[lane], bit);
+}
+
+void Memory::end_step(ThreadPool* pool) {
+  State& state = *state_;
+  for (std::size_t i = 0; i < state.lanes.size(); ++i) {
+    if (!state.is_active(i)) continue;
+    LaneRecord& lane = state.lanes[i];
+    lane.prefix <<= state.depth - lane.level;
+    lane.level = state.depth;
+    state.symbols[lane.text.position()] = lane.prefix;
+    ++state.symbols_done;
+  }
+  if (pool != nullptr) {
+    pool->parallel_for(state.update_tasks(), [&](std::size_t task, int) { state.update(task); });
+  } else {
+    for (std::size_t task = 0; task < state.update_tasks(); ++task) state.update(task);
+  }
+  for (std::size_t i = 0; i < state.lanes.size(); ++i) {
+    if (state.is_active(i)) state.lanes[i].text.advance();
+  }
+  ++state.step;
+  state.begin_step();
+}
+
+std::span<const Symbol> Memory::symbols() const {
+  return state_->symbols;
+}
+
+std::size_t Memory::table_bytes(const Alphabet& alphabet, std::size_t symbol_count) {
+  const ContextPlan& plan = alphabet.is_bytes() ? kBytePlan : kTokenPlan;
+  return plan.history_contexts * (sizeof(HistoryTable::Bucket) << bucket_bits(symbol_count)) +
+         plan.candidate_contexts * (sizeof(std::uint64_t) << entry_bits(symbol_count)) +
+         plan.matches * (sizeof(std::uint32_t) << entry_bits(symbol_count));
+}
+
+}  // namespace fz::memory

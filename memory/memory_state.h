@@ -1,0 +1,152 @@
+// The parts of a Memory (private to memory/): tables, maps and mixers that all lanes share, and each lane's record of the
+// step. memory_predict.cpp reads the tables and writes records, memory_update.cpp does the reverse.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "memory/adaptive_map.h"
+#include "memory/candidate_table.h"
+#include "memory/contexts.h"
+#include "memory/history_table.h"
+#include "memory/match_finder.h"
+#include "memory/memory.h"
+#include "memory/mixer.h"
+
+namespace fz::memory {
+
+inline constexpr int kMaxDepth = 18;
+inline constexpr int kMaxGroups = (kMaxDepth + kBucketLevels - 1) / kBucketLevels;
+static_assert(kMaxHistoryContexts + kMaxCandidateContexts + kMaxMatches + 2 <= kMaxInputs);
+
+// The refinement maps have an entry for each context and each of some logits between which they interpolate.
+inline constexpr int kKnots = 33;
+inline constexpr int kKnotDistance = 192;
+inline constexpr int kRefinements = 2;
+
+inline constexpr std::uint32_t kNoEntry = 0xFFFFFFFF;
+
+/// One decision of one lane, until the step ends.
+struct Decision {
+  alignas(32) std::array<std::int16_t, kMaxInputs> inputs = {};
+  alignas(16) std::array<std::int16_t, kInputPadding> outputs = {};  // of the mixers: logits
+  std::array<std::uint32_t, kMaxMixers> sets;
+  std::array<std::int32_t, kMaxMixers> gradients;
+  std::array<std::uint32_t, kMaxCandidateContexts> candidate_entries;
+  std::array<std::uint32_t, kMaxMatches> match_entries;
+  std::array<std::uint32_t, kRefinements> refinement_entries;
+  std::array<BitHistory, kMaxHistoryContexts> histories;
+  std::uint32_t final_set;
+  std::int32_t final_gradient;
+  std::int32_t final_logit;
+  std::uint16_t candidate_bits;  // bit i: what candidate context i expects
+  std::uint16_t match_bits;
+  std::uint8_t group;
+  std::uint8_t node;
+  std::uint8_t bit;
+};
+
+struct LaneRecord {
+  explicit LaneRecord(const LaneText& lane_text) : text(lane_text) {}
+
+  LaneText text;
+  std::array<Match, kMaxMatches> matches;
+
+  // Of the step.
+  ContextHashes hashes;
+  std::array<std::uint32_t, kMaxMatches> match_hashes;
+  std::array<Candidates, kMaxCandidateContexts> candidates;
+  std::array<std::array<HistoryTable::Place, kMaxGroups>, kMaxHistoryContexts> places;
+  std::array<Decision, kMaxDepth> decisions;
+  int decision_count = 0;
+  int level = 0;        // of the code tree
+  int groups_open = 0;  // groups of levels whose places are known
+  Symbol prefix = 0;    // bits of the symbol so far
+};
+
+struct Memory::State {
+  State(const Alphabet& alphabet, std::span<const LaneRange> lane_ranges, const Options& options);
+
+  bool is_active(std::size_t lane) const { return ranges[lane].begin + step < ranges[lane].end; }
+  void begin_step();
+
+  // One lane at a time, any lane on any thread.
+  void prepare(LaneRecord& lane) const;
+  Probability mix(LaneRecord& lane, int level, Probability model_zero) const;
+  void learn(LaneRecord& lane, unsigned bit) const;
+
+  /// Tasks [0, update_tasks()) are independent of each other.
+  std::size_t update_tasks() const { return static_cast<std::size_t>(histories + candidates + matches + mixers + 1); }
+  void update(std::size_t task);
+
+  const Alphabet& alphabet;
+  std::vector<LaneRange> ranges;
+  std::vector<Symbol> symbols;
+  const ContextPlan plan;
+  const int depth;
+  const bool with_model;
+  // Counts of the plan, and where the inputs of each kind begin.
+  const int histories;
+  const int candidates;
+  const int matches;
+  const int mixers;
+  const int candidate_input;
+  const int match_input;
+  const int model_input;
+  const int bias_input;
+  const int input_count;
+
+  std::array<int, kMaxGroups + 1> group_begin{};  // levels
+  std::array<std::uint8_t, kMaxDepth> group_of_level{};
+  std::vector<LaneRecord> lanes;
+  std::vector<std::size_t> lane_order;  // in which sums visit the lanes: must not matter
+  std::vector<HistoryTable> history_tables;
+  std::vector<AdaptiveMap> history_maps;
+  std::vector<CandidateTable> candidate_tables;
+  std::vector<AdaptiveMap> candidate_maps;
+  std::vector<MatchFinder> match_finders;
+  std::vector<AdaptiveMap> match_maps;
+  std::vector<MixerLayer> layers;
+  MixerLayer final_layer;
+  std::vector<AdaptiveMap> refinements;
+  std::uint32_t step = 0;
+  std::uint64_t symbols_done = 0;
+  std::uint32_t rate = 0;  // of the mixers, in units of 2^-16
+  std::uint32_t final_rate = 0;
+
+ private:
+  void open_group(LaneRecord& lane, int group) const;
+  void open_groups(LaneRecord& lane, int group) const;
+  void fill_inputs(LaneRecord& lane, Decision& decision, Probability model_zero) const;
+  int refine(Decision& decision, int logit) const;
+
+  void update_histories(std::size_t context);
+  void update_candidates(std::size_t context);
+  void update_matches(std::size_t kind);
+  void update_mixer(std::size_t layer);
+  void update_final();
+
+  /// Calls body(lane) for every lane of this step, in an order that must not matter.
+  template <typename Body>
+  void for_lanes(const Body& body) {
+    for (const std::size_t lane : lane_order) {
+      if (is_active(lane)) body(lanes[lane]);
+    }
+  }
+  /// The highest lane first: what the lowest writes stays.
+  template <typename Body>
+  void for_lanes_downwards(const Body& body) {
+    for (std::size_t lane = lanes.size(); lane-- > 0;) {
+      if (is_active(lane)) body(lanes[lane]);
+    }
+  }
+  template <typename Body>
+  void for_decisions(const Body& body) {
+    for_lanes([&](LaneRecord& lane) {
+      for (int i = 0; i < lane.decision_count; ++i) body(lane.decisions[static_cast<std::size_t>(i)]);
+    });
+  }
+};
+
+}  // namespace fz::memory

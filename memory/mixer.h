@@ -1,0 +1,61 @@
+// Logistic mixing: several weight sets, each chosen by another circumstance, and a second small mixer over their outputs,
+// as in PAQ (M. Mahoney, "Adaptive weighing of context models for lossless data compression", 2005) and paq8's two
+// layers. All lanes read the weights of before the step; the changes of a step are sums (docs/numerics.md, section 19).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "memory/logistic.h"
+#include "memory/mixer_kernels.h"
+
+namespace fz::memory {
+
+inline constexpr int kMaxInputs = 32;
+inline constexpr int kMaxMixers = 5;
+inline constexpr std::int32_t kWeightOne = 65536;
+inline constexpr std::int32_t kMaxWeight = (1 << 19) - 1;
+
+/// Weight sets chosen by one circumstance.
+class MixerLayer {
+ public:
+  MixerLayer(const MixerKernels& kernels, std::uint32_t sets, int inputs, std::int32_t weight)
+      : kernels_(&kernels),
+        inputs_((inputs + kInputPadding - 1) / kInputPadding * kInputPadding),
+        weights_(std::size_t{sets} * static_cast<std::size_t>(inputs_), weight) {}
+
+  void set_weights(int input, std::int32_t weight) {
+    for (std::size_t i = static_cast<std::size_t>(input); i < weights_.size(); i += static_cast<std::size_t>(inputs_)) {
+      weights_[i] = weight;
+    }
+  }
+
+  /// A logit. `inputs` are padded with zeros.
+  int mix(std::uint32_t set, const std::int16_t* inputs) const {
+    return limit_logit(kernels_->dot(row(set), inputs, inputs_) >> 11);
+  }
+  void train(std::uint32_t set, const std::int16_t* inputs, std::int32_t gradient) {
+    kernels_->train(row(set), inputs, inputs_, gradient);
+  }
+  /// After all of a step's train(); for each of its sets at least once.
+  void settle(std::uint32_t set) { kernels_->limit(row(set), inputs_, kMaxWeight); }
+
+ private:
+  std::int32_t* row(std::uint32_t set) { return weights_.data() + std::size_t{set} * static_cast<std::size_t>(inputs_); }
+  const std::int32_t* row(std::uint32_t set) const {
+    return weights_.data() + std::size_t{set} * static_cast<std::size_t>(inputs_);
+  }
+
+  const MixerKernels* kernels_;
+  int inputs_;
+  std::vector<std::int32_t> weights_;
+};
+
+/// How far a decision moves the weights: the error of a probability, times a rate in units of 2^-16.
+inline std::int32_t gradient(unsigned bit, int logit, std::uint32_t rate) {
+  const std::int32_t error = static_cast<std::int32_t>(bit << 16) - kLogistic.squash[logit + kMaxLogit];
+  return (error * static_cast<std::int32_t>(rate) + 2048) >> 12;
+}
+
+}  // namespace fz::memory

@@ -1,0 +1,17 @@
+// A block of any bytes coded with the memory alone, no model (docs/format.md, "Body of codec 6"). Pure functions; about
+// 40 MB of tables each call.
+#pragma once
+
+#include <string>
+
+#include "base/bytes.h"
+
+namespace fz::shard {
+
+Bytes memory_compress(ByteSpan raw);
+
+/// The raw bytes again; `source` names archive and block in errors. Throws Error(kCorrupt) when the payload is
+/// inconsistent; a damaged payload may also decode to wrong bytes, which the block's hash finds.
+Bytes memory_decompress(ByteSpan payload, std::uint32_t raw_bytes, const std::string& source);
+
+}  // namespace fz::shard
