@@ -5,13 +5,15 @@
     ratio.py --files PATH...        each file (directories stand for the files below them) by itself
 
 fz-dist makes one archive of a category, and all of its bytes count. The others get one tar of the same files, sorted by path (in
---files mode: the file itself). With --speed everything is also restored, compared with the input, and both ways are timed.
+--files mode: the file itself). With --speed everything is also restored, compared with the input, and both ways are timed; --plot
+draws size against speed. fz-dist codes in several ways, chosen with --variants; each is a column of its own.
 Compressors that are not installed are named and left out. Standard library only."""
 import argparse
 import datetime
 import hashlib
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -21,7 +23,26 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 
+import plot
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+@dataclass
+class Variant:
+    """A way in which fz-dist codes."""
+    key: str
+    name: str
+    options: list
+    needs_model: bool = True
+
+
+VARIANTS = [
+    Variant("both", "fz-dist", []),
+    Variant("model", "fz-dist --coder range", ["--coder", "range"]),
+    Variant("memory", "fz-dist --model none", ["--model", "none"], needs_model=False),
+    Variant("ranks", "fz-dist --coder ranks", ["--coder", "ranks"]),
+]
 
 
 @dataclass
@@ -38,9 +59,11 @@ class Peer:
 PEERS = [
     Peer("xz -9e", "xz", "xz-utils", "xz -9e -T1 -k -c {input} > {packed}", "xz -d -c {packed} > {output}", "xz"),
     Peer("zstd -19", "zstd", "zstd", "zstd -q -19 -T1 {input} -o {packed}", "zstd -q -d {packed} -o {output}", "zst"),
-    Peer("zstd --ultra -22", "zstd", "zstd", "zstd -q --ultra -22 -T1 {input} -o {packed}", "zstd -q -d {packed} -o {output}", "zst"),
+    Peer("zstd --ultra -22", "zstd", "zstd", "zstd -q --ultra -22 -T1 {input} -o {packed}", "zstd -q -d {packed} -o {output}",
+         "zst"),
     Peer("bzip2 -9", "bzip2", "bzip2", "bzip2 -9 -k -c {input} > {packed}", "bzip2 -d -c {packed} > {output}", "bz2"),
-    Peer("7zz PPMd", "7zz", "7zip", "7zz a -bd -m0=PPMd:mem=512m:o=24 {packed} {input}", "7zz x -bd -so {packed} > {output}", "7z"),
+    Peer("7zz PPMd", "7zz", "7zip", "7zz a -bd -m0=PPMd:mem=512m:o=24 {packed} {input}", "7zz x -bd -so {packed} > {output}",
+         "7z"),
     Peer("zpaq -m5", "zpaq", "zpaq", "zpaq add {packed} {input} -m5 -t1", "zpaq extract {packed} {input} -to {output}", "zpaq"),
 ]
 OPTIONAL = {"zstd --ultra -22"}
@@ -66,6 +89,16 @@ class Result:
 class Table:
     samples: list = field(default_factory=list)
     results: dict = field(default_factory=dict)  # (sample name, compressor name) -> Result
+
+    @property
+    def raw_bytes(self):
+        return sum(sample.raw_bytes for sample in self.samples)
+
+    def total(self, name):
+        """Everything together, as one result."""
+        results = [self.results[sample.name, name] for sample in self.samples]
+        return Result(sum(result.packed_bytes for result in results), sum(result.pack_seconds for result in results),
+                      sum(result.unpack_seconds for result in results))
 
 
 def note(text):
@@ -120,8 +153,8 @@ def file_samples(paths):
 def run(command, directory, shell=False):
     """Seconds that the command took."""
     start = time.monotonic()
-    done = subprocess.run(command, cwd=directory, shell=shell, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          check=False)
+    done = subprocess.run(command, cwd=directory, shell=shell, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=False)
     seconds = time.monotonic() - start
     if done.returncode != 0:
         text = command if shell else shlex.join(command)
@@ -137,7 +170,7 @@ def hash_of(path):
     return digest.digest()
 
 
-def measure_fz(sample, program, options, with_speed, scratch):
+def measure_fz(sample, variant, arguments, scratch):
     """The files are copied first, so that the archive holds just this sample, under the sample's own paths."""
     single = len(sample.files) == 1
     tree = os.path.join(scratch, "input")
@@ -147,15 +180,18 @@ def measure_fz(sample, program, options, with_speed, scratch):
         shutil.copy2(os.path.join(sample.base, path), target)
     archive = os.path.join(scratch, "sample.fz")
     inputs = [os.path.join(tree, name) for name in sorted(os.listdir(tree))]
-    result = Result(0, run([program, "compress", *inputs, "-o", archive, "--quiet", *options], scratch))
+    both_ways = ["--quiet"]
+    both_ways += ["--threads", str(arguments.threads)] if arguments.threads else []
+    both_ways += ["--model", os.path.abspath(arguments.model)] if arguments.model and variant.needs_model else []
+    pack = [arguments.program, "compress", *inputs, "-o", archive, *both_ways, *variant.options, *arguments.options]
+    result = Result(0, run(pack, scratch))
     result.packed_bytes = os.path.getsize(archive)
-    if with_speed:
+    if arguments.speed:
         restored = os.path.join(scratch, "restored")
-        options_back = [option for option in options if not option.startswith(("--coder", "--block-size"))]
-        result.unpack_seconds = run([program, "decompress", archive, "-o", restored, "--quiet", *options_back], scratch)
+        result.unpack_seconds = run([arguments.program, "decompress", archive, "-o", restored, *both_ways], scratch)
         for path in files_below(tree, tree):
             if hash_of(os.path.join(tree, path)) != hash_of(os.path.join(restored, path)):
-                sys.exit(f"ratio.py: {sample.name}: {path}: fz-dist restored other bytes")
+                sys.exit(f"ratio.py: {sample.name}: {path}: {variant.name} restored other bytes")
     return result
 
 
@@ -171,16 +207,24 @@ def make_input(sample, scratch):
     return "sample.tar"
 
 
-def measure_peer(sample, peer, with_speed, scratch):
+def measure_peer(sample, peer, arguments, scratch):
     source = make_input(sample, scratch)
     paths = {"input": shlex.quote(source), "packed": "packed." + peer.suffix, "output": "unpacked"}
     result = Result(0, run(peer.pack.format(**paths), scratch, shell=True))
     result.packed_bytes = os.path.getsize(os.path.join(scratch, paths["packed"]))
-    if with_speed:
+    if arguments.speed:
         result.unpack_seconds = run(peer.unpack.format(**paths), scratch, shell=True)
         if hash_of(os.path.join(scratch, source)) != hash_of(os.path.join(scratch, "unpacked")):
             sys.exit(f"ratio.py: {sample.name}: {peer.name} restored other bytes")
     return result
+
+
+def chosen(option, text, known):
+    """The names in a list A,B of an option."""
+    names = set(filter(None, text.split(",")))
+    if unknown := names - set(known):
+        sys.exit(f"ratio.py: {option}: unknown: {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
+    return names
 
 
 def usable_peers(wanted):
@@ -200,27 +244,28 @@ def markdown(header, rows):
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
-def ratio_rows(table, names):
-    def bits(packed, raw):
-        return f"{8 * packed / raw:.3f}"
+def ratio_row(title, raw, sizes):
+    """The smallest of several sizes is bold, and so are those that equal it."""
+    cells = [f"{8 * size / raw:.3f}" for size in sizes]
+    if len(sizes) > 1:
+        cells = [f"**{cell}**" if size == min(sizes) else cell for cell, size in zip(cells, sizes)]
+    return [title, str(raw), str(sizes[0]), *cells]
 
+
+def ratio_rows(table, names):
     rows = []
     for sample in table.samples:
-        sizes = [table.results[sample.name, name].packed_bytes for name in names]
-        rows.append([sample.name, str(sample.raw_bytes), str(sizes[0]), *(bits(size, sample.raw_bytes) for size in sizes)])
-    raw = sum(sample.raw_bytes for sample in table.samples)
-    totals = [sum(table.results[sample.name, name].packed_bytes for sample in table.samples) for name in names]
-    rows.append(["**all**", str(raw), str(totals[0]), *(bits(total, raw) for total in totals)])
-    return rows
+        rows.append(ratio_row(sample.name, sample.raw_bytes, [table.results[sample.name, name].packed_bytes for name in names]))
+    return [*rows, ratio_row("**all**", table.raw_bytes, [table.total(name).packed_bytes for name in names])]
 
 
 def speed_rows(table, names):
-    raw = sum(sample.raw_bytes for sample in table.samples)
+    kilobytes = table.raw_bytes / 1000
     rows = []
     for name in names:
-        results = [table.results[sample.name, name] for sample in table.samples]
-        pack, unpack = sum(result.pack_seconds for result in results), sum(result.unpack_seconds for result in results)
-        rows.append([name, f"{pack:.2f}", f"{raw / 1000 / pack:.1f}", f"{unpack:.2f}", f"{raw / 1000 / unpack:.1f}"])
+        total = table.total(name)
+        rows.append([name, f"{total.pack_seconds:.2f}", f"{kilobytes / total.pack_seconds:.1f}",
+                     f"{total.unpack_seconds:.2f}", f"{kilobytes / total.unpack_seconds:.1f}"])
     return rows
 
 
@@ -235,28 +280,58 @@ def cpu_name():
     return platform.machine()
 
 
-def shown_command(argv):
-    """The command line without the places of this machine."""
-    words = [".../" + os.path.basename(os.path.normpath(word)) if word.startswith(("/", "../")) else word for word in argv]
-    return "bench/ratio.py " + shlex.join(words)
+def without_places(word):
+    """A word of the command line without the places of this machine, be it a path or options with paths in them."""
+    def shortened(path):
+        return ".../" + os.path.basename(os.path.normpath(path))
+
+    if word.startswith(("/", "../")):
+        return shortened(word)
+    return re.sub(r"(?<=[\s=])(\.\.)?/\S*", lambda match: shortened(match[0]), word)
+
+
+def conditions(arguments):
+    version = subprocess.run([arguments.program, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    backend = os.environ.get("FZ_BACKEND", "the best of this CPU")
+    return (f"{version}, {datetime.date.today().isoformat()}, {cpu_name()}, {len(os.sched_getaffinity(0))} cores; fz-dist with "
+            f"{arguments.threads or 'all'} threads, backend {backend}; the others in one thread.")
+
+
+def extra_options(arguments):
+    """A sentence on --options, or none."""
+    options = shlex.join(without_places(option) for option in arguments.options)
+    return [f"fz-dist compressed with {options}."] if options else []
 
 
 def report(table, names, arguments, left_out):
-    version = subprocess.run([arguments.program, "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    backend = os.environ.get("FZ_BACKEND", "the best of this CPU")
-    parts = [
-        f"{version}, {datetime.date.today().isoformat()}, {cpu_name()}, {len(os.sched_getaffinity(0))} cores; fz-dist with "
-        f"{arguments.threads or 'all'} threads, backend {backend}; the others in one thread.",
-        f"`{shown_command(arguments.command_line)}`",
-    ]
+    command = shlex.join(without_places(word) for word in arguments.command_line)
+    parts = [conditions(arguments), f"`bench/ratio.py {command}`"]
     if left_out:
         parts.append("Not installed, left out: " + ", ".join(left_out) + ".")
-    parts.append(markdown(["", "raw bytes", "fz-dist bytes", *(f"{name}, bits/byte" if name == "fz-dist" else name for name in names)],
-                          ratio_rows(table, names)))
+    header = ["", "raw bytes", f"{names[0]} bytes", f"{names[0]}, bits/byte", *names[1:]]
+    parts.append(markdown(header, ratio_rows(table, names)))
+    if notes := [*(["The smallest of a row is bold."] if len(names) > 1 else []), *extra_options(arguments)]:
+        parts.append(" ".join(notes))
     if arguments.speed:
         parts.append("Both ways, everything together, each result compared with its input:")
         parts.append(markdown(["", "compress s", "KB/s", "restore s", "KB/s"], speed_rows(table, names)))
     return "\n\n".join(parts)
+
+
+def write_plot(table, names, arguments):
+    kilobytes = table.raw_bytes / 1000
+    compress, restore = [], []
+    own_names = {variant.name for variant in VARIANTS}
+    for name in names:
+        total = table.total(name)
+        bits = 8 * total.packed_bytes / table.raw_bytes
+        compress.append(plot.Point(name, kilobytes / total.pack_seconds, bits, name in own_names))
+        restore.append(plot.Point(name, kilobytes / total.unpack_seconds, bits, name in own_names))
+    text = plot.scatter_svg(f"Size and speed of {table.raw_bytes} bytes",
+                            " ".join([conditions(arguments), *extra_options(arguments)]), "bits per byte (less is better)",
+                            {"compress, KB/s (more is better)": compress, "restore, KB/s (more is better)": restore})
+    with open(arguments.plot, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def write_section(path, section, text):
@@ -280,11 +355,18 @@ def parse_arguments(argv):
     parser.add_argument("--program", default=os.path.join(ROOT, "build", "fz-dist"), help="default: build/fz-dist")
     parser.add_argument("--threads", type=int, default=0, help="threads of fz-dist; default: all cores")
     parser.add_argument("--model", default="", help="model file for fz-dist")
-    parser.add_argument("--coder", default="", help="token coder for fz-dist: range or ranks")
-    parser.add_argument("--limit-bytes", type=int, default=0, metavar="N", help="at most N bytes of each category: the first files that fit")
+    parser.add_argument("--variants", default="both", metavar="A,B",
+                        help="ways of fz-dist, default both (model and memory): " + ", ".join(way.key for way in VARIANTS))
+    parser.add_argument("--options", type=shlex.split, default=[], metavar="WORDS",
+                        help="more options for each fz-dist compress, as in --options='--block-size 4MiB'")
+    parser.add_argument("--limit-bytes", type=int, default=0, metavar="N",
+                        help="at most N bytes of each category: the first files that fit")
     parser.add_argument("--peers", default=None, metavar="A,B", help="only these: " + ", ".join(peer.name for peer in PEERS))
-    parser.add_argument("--output", default="", metavar="FILE", help="also write the tables into this Markdown file, between markers")
-    parser.add_argument("--section", default="ratio", metavar="NAME", help="the markers: <!-- bench:NAME --> and <!-- /bench:NAME -->")
+    parser.add_argument("--output", default="", metavar="FILE",
+                        help="also write the tables into this Markdown file, between markers")
+    parser.add_argument("--section", default="ratio", metavar="NAME",
+                        help="the markers: <!-- bench:NAME --> and <!-- /bench:NAME -->")
+    parser.add_argument("--plot", default="", metavar="FILE.svg", help="draw size against speed; needs --speed")
     arguments = parser.parse_args(argv)
     arguments.command_line = argv
     arguments.program = os.path.abspath(arguments.program)
@@ -295,37 +377,43 @@ def parse_arguments(argv):
             sys.exit(f"ratio.py: {path}: does not exist")
     if not arguments.files and (len(arguments.paths) != 1 or not os.path.isdir(arguments.paths[0])):
         sys.exit("ratio.py: name one directory, or use --files")
+    if arguments.plot and not arguments.speed:
+        sys.exit("ratio.py: --plot needs --speed")
+    if not os.path.isdir(os.path.dirname(arguments.plot) or "."):  # said now, not after a run of hours
+        sys.exit(f"ratio.py: {arguments.plot}: no such directory")
     return arguments
 
 
 def main(argv):
     arguments = parse_arguments(argv)
-    wanted = None if arguments.peers is None else set(filter(None, arguments.peers.split(",")))
-    if unknown := (wanted or set()) - {peer.name for peer in PEERS}:
-        sys.exit(f"ratio.py: unknown peers: {', '.join(sorted(unknown))}")
+    ways = chosen("--variants", arguments.variants, [variant.key for variant in VARIANTS])
+    variants = [variant for variant in VARIANTS if variant.key in ways]
+    if not variants:
+        sys.exit("ratio.py: --variants: name at least one")
+    wanted = None if arguments.peers is None else chosen("--peers", arguments.peers, [peer.name for peer in PEERS])
     peers = usable_peers(wanted)
     left_out = [peer.name for peer in PEERS if not shutil.which(peer.program) and (wanted is None or peer.name in wanted)]
-    options = []
-    options += ["--threads", str(arguments.threads)] if arguments.threads else []
-    options += ["--model", os.path.abspath(arguments.model)] if arguments.model else []
-    options += [f"--coder={arguments.coder}"] if arguments.coder else []
 
     table = Table()
-    table.samples = file_samples(arguments.paths) if arguments.files else category_samples(arguments.paths[0], arguments.limit_bytes)
+    table.samples = (file_samples(arguments.paths) if arguments.files else
+                     category_samples(arguments.paths[0], arguments.limit_bytes))
     if not table.samples:
         sys.exit("ratio.py: nothing to measure")
     for sample in table.samples:
-        for name in ["fz-dist", *(peer.name for peer in peers)]:
-            peer = next((peer for peer in peers if peer.name == name), None)
+        for compressor in [*variants, *peers]:
+            measure = measure_fz if compressor in variants else measure_peer
             with tempfile.TemporaryDirectory(prefix="fz-bench-") as scratch:
-                result = (measure_peer(sample, peer, arguments.speed, scratch) if peer else
-                          measure_fz(sample, arguments.program, options, arguments.speed, scratch))
-            table.results[sample.name, name] = result
-            note(f"{sample.name}: {name}: {sample.raw_bytes} -> {result.packed_bytes} bytes, {result.pack_seconds:.2f} s")
-    text = report(table, ["fz-dist", *(peer.name for peer in peers)], arguments, left_out)
+                result = measure(sample, compressor, arguments, scratch)
+            table.results[sample.name, compressor.name] = result
+            sizes = f"{sample.raw_bytes} -> {result.packed_bytes} bytes"
+            note(f"{sample.name}: {compressor.name}: {sizes}, {result.pack_seconds:.2f} s")
+    names = [compressor.name for compressor in [*variants, *peers]]
+    text = report(table, names, arguments, left_out)
     print(text)
     if arguments.output:
         write_section(arguments.output, arguments.section, text)
+    if arguments.plot:
+        write_plot(table, names, arguments)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,9 @@ constexpr const char* kDescription =
 constexpr int kUnexpectedExitCode = 1;
 
 /// One write a line: other processes (mpirun's notices among them) write to the same stream and must not come between.
-void say(std::ostream& err, const std::string& text) { err << fmt::format("fz-dist: {}\n", text) << std::flush; }
+void say(std::ostream& err, const std::string& text) {
+  err << fmt::format("fz-dist: {}\n", text) << std::flush;
+}
 
 /// Ranks other than 0 report what went wrong and wait for rank 0 to end the job, so that it is said once.
 int report_to_coordinator(comm::World& world, const std::string& message, int exit_code) {

@@ -65,7 +65,9 @@ struct Workplace::State {
 };
 
 void add_work_options(CLI::App& command, WorkOptions& options) {
-  command.add_option("--model", options.model_path, "Model file (.fzm); default: the model inside the program; none: compress without one, much faster")
+  command
+      .add_option("--model", options.model_path,
+                  "Model file (.fzm); default: the model inside the program; none: compress without one, much faster")
       ->type_name("FILE");
   command.add_option("--threads", options.threads, "Threads of each process; default: its share of the cores")
       ->type_name("N")

@@ -15,9 +15,11 @@ class AdaptiveMap {
     std::uint16_t probability = 32768;  ///< Of a one, in units of 1/65536.
     std::int16_t logit = 0;             ///< stretch(probability)
     std::uint16_t weight = 1;           ///< Bits that the probability stands for, at most the map's limit.
+    std::uint16_t step_bits = 0;        ///< Counted in this step: at most lanes times decisions.
+    std::uint16_t step_ones = 0;
   };
 
-  AdaptiveMap(std::size_t size, std::uint16_t limit) : entries_(size), seen_(size), limit_(limit) {}
+  AdaptiveMap(std::size_t size, std::uint16_t limit) : entries_(size), limit_(limit) {}
 
   const Entry& operator[](std::size_t index) const { return entries_[index]; }
 
@@ -27,26 +29,26 @@ class AdaptiveMap {
   }
 
   void count(std::uint32_t index, unsigned bit) {
-    Seen& seen = seen_[index];
-    if (seen.bits == 0) touched_.push_back(index);
-    ++seen.bits;
-    seen.ones += bit;
+    Entry& entry = entries_[index];
+    if (entry.step_bits == 0) touched_.push_back(index);
+    ++entry.step_bits;
+    entry.step_ones = static_cast<std::uint16_t>(entry.step_ones + bit);
   }
 
   void apply() {
     for (const std::uint32_t index : touched_) {
       Entry& entry = entries_[index];
-      Seen& seen = seen_[index];
-      const std::uint32_t weight = entry.weight + seen.bits;
+      const std::uint32_t weight = std::uint32_t{entry.weight} + entry.step_bits;
       // Below 2^32: at most 2^10 + lanes · decisions bits.
-      const std::uint32_t sum = std::uint32_t{entry.probability} * entry.weight + seen.ones * 65536 + weight / 2;
+      const std::uint32_t sum =
+          std::uint32_t{entry.probability} * entry.weight + std::uint32_t{entry.step_ones} * 65536 + weight / 2;
       const std::uint32_t probability = sum / weight;
-      entry.probability = static_cast<std::uint16_t>(probability < kLeast          ? kLeast
+      entry.probability = static_cast<std::uint16_t>(probability < kLeast           ? kLeast
                                                      : probability > 65536 - kLeast ? 65536 - kLeast
                                                                                     : probability);
       entry.logit = kLogistic.stretch[entry.probability];
       entry.weight = static_cast<std::uint16_t>(weight < limit_ ? weight : limit_);
-      seen = {};
+      entry.step_bits = entry.step_ones = 0;
     }
     touched_.clear();
   }
@@ -54,14 +56,7 @@ class AdaptiveMap {
  private:
   static constexpr std::uint32_t kLeast = 8;
 
-  /// Of this step.
-  struct Seen {
-    std::uint32_t bits = 0;
-    std::uint32_t ones = 0;
-  };
-
   std::vector<Entry> entries_;
-  std::vector<Seen> seen_;
   std::vector<std::uint32_t> touched_;
   std::uint16_t limit_;
 };

@@ -1,5 +1,5 @@
-// What the memory codes: symbols, numbered 0 … count − 1, each standing for some bytes. A model's tokens are one alphabet,
-// the 256 bytes are another (docs/numerics.md, section 11). Plain data.
+// What the memory codes: symbols, numbered 0 … count − 1, each standing for some bytes. A model's tokens are one
+// alphabet, the 256 bytes are another (docs/numerics.md, section 11). Plain data.
 #pragma once
 
 #include <bit>

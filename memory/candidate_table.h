@@ -1,6 +1,6 @@
 // The one or two symbols that followed a context before (docs/numerics.md, section 17): eight bytes a context where
-// a bucket of histories would take a bucket for every four levels. Lookups of a step may run in parallel; its updates are
-// applied together by one thread, the highest lane first, so that the lowest has a contested entry.
+// a bucket of histories would take a bucket for every four levels. Lookups of a step may run in parallel; its updates
+// are applied together by one thread, the highest lane first, so that the lowest has a contested entry.
 #pragma once
 
 #include <algorithm>
@@ -24,7 +24,7 @@ struct Candidates {
       first_count = std::min(first_count + 1, 31u);
       return;
     }
-    const std::uint32_t count = second_count > 0 && symbol == second ? std::min(second_count + 1, 3u) : 1;
+    const std::uint32_t count = second_count > 0 && symbol == second ? std::min(second_count + 1, 4u) : 1;
     second = first;
     second_count = std::min(first_count, 4u);
     first = symbol;

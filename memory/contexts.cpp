@@ -60,9 +60,10 @@ void hash_byte_contexts(const LaneText& text, ContextHashes& hashes) {
   hashes.history[5] = hash_of(6, {text.word(), s1});
   hashes.history[6] = hash_of(7, {above, s1, bounded_column(text)});
   hashes.history[7] = hash_of(8, {text.field(), text.first_of_line()});
-  hashes.candidate[0] = hash_of(9, {text.last_bytes(5)});
-  hashes.candidate[1] = hash_of(10, {text.last_bytes(7)});
-  hashes.candidate[2] = hash_of(11, {text.word(), text.previous_word()});
+  hashes.history[8] = hash_of(9, {text.last(2), text.last(3)});
+  hashes.candidate[0] = hash_of(10, {text.last_bytes(5)});
+  hashes.candidate[1] = hash_of(11, {text.last_bytes(7)});
+  hashes.candidate[2] = hash_of(12, {text.word(), text.previous_word()});
 }
 
 }  // namespace fz::memory

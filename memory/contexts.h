@@ -32,7 +32,7 @@ inline constexpr ContextPlan kTokenPlan = {12, 5, 3, 5, {24, 12, 5}};
 void hash_token_contexts(const LaneText& text, ContextHashes& hashes);
 
 /// For the 256 bytes: fewer contexts, as there are three times as many symbols.
-inline constexpr ContextPlan kBytePlan = {8, 3, 2, 4, {24, 8}};
+inline constexpr ContextPlan kBytePlan = {9, 3, 2, 4, {24, 8}};
 void hash_byte_contexts(const LaneText& text, ContextHashes& hashes);
 
 }  // namespace fz::memory

@@ -1,5 +1,6 @@
-// Bit histories of one kind of context: hashed buckets of 15 nodes, four levels of the code tree each (docs/numerics.md,
-// section 16). Lookups of a step may run in parallel; its updates are applied together by one thread.
+// Bit histories of one kind of context: hashed buckets of 15 nodes, four levels of the code tree each
+// (docs/numerics.md, section 16). Lookups of a step may run in parallel; its updates are applied together by one
+// thread.
 #pragma once
 
 #include <array>
@@ -48,9 +49,9 @@ class HistoryTable {
     return place.is_there ? buckets_[place.bucket].nodes[node] : BitHistory{0};
   }
 
-  // The updates of a step, in this order: claim() for every place, the highest lane first; open() for every place; set() for
-  // every node, the highest lane first. So the lowest lane has a contested bucket, and among the lanes of one context the
-  // lowest has a contested node.
+  // The updates of a step, in this order: claim() for every place, the highest lane first; open() for every place;
+  // set() for every node, the highest lane first. So the lowest lane has a contested bucket, and among the lanes of one
+  // context the lowest has a contested node.
 
   void claim(const Place& place) { buckets_[place.bucket].check = place.check; }
 

@@ -1,5 +1,5 @@
-// Where a lane stands in its text: the last symbols, the word, the line and the line above (docs/numerics.md, section 15).
-// One for each lane, read and moved on by one thread at a time.
+// Where a lane stands in its text: the last symbols, the word, the line and the line above (docs/numerics.md, section
+// 15). One for each lane, read and moved on by one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -51,7 +51,7 @@ class LaneText {
   /// The last `count` bytes, 1 to 8, however they were cut into symbols; zeros before the lane.
   std::uint32_t last_bytes(int count) const {
     const std::uint64_t bytes = last_bytes_ & (~std::uint64_t{0} >> (64 - 8 * count));
-    return combine(static_cast<std::uint32_t>(bytes), static_cast<std::uint32_t>(bytes >> 32));
+    return combine(combine(0, static_cast<std::uint32_t>(bytes)), static_cast<std::uint32_t>(bytes >> 32));
   }
 
   /// `symbols[position()]` is known now.

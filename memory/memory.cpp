@@ -29,6 +29,10 @@ int bucket_bits(std::size_t symbols) {
 int entry_bits(std::size_t symbols) {
   return std::clamp(static_cast<int>(std::bit_width(symbols)), 10, 20);
 }
+/// A match far back is worth most in a large block of files that are nearly the same.
+int match_bits(std::size_t symbols) {
+  return std::clamp(static_cast<int>(std::bit_width(symbols)), 10, 22);
+}
 
 /// Falls from four times the base as the block goes on. Lanes that learn together take smaller steps.
 std::uint32_t rate_at(std::uint32_t base, std::uint64_t symbols_done, std::size_t lanes) {
@@ -85,7 +89,7 @@ Memory::State::State(const Alphabet& the_alphabet, std::span<const LaneRange> la
     candidate_maps.emplace_back(kCandidateEntries, kMapLimit);
   }
   for (int i = 0; i < matches; ++i) {
-    match_finders.emplace_back(ranges, symbols, plan.match_lengths[i], entry_bits(symbols.size()));
+    match_finders.emplace_back(ranges, symbols, plan.match_lengths[i], match_bits(symbols.size()));
     match_maps.emplace_back(kMatchEntries, kMapLimit);
   }
   for (int i = 0; i < mixers; ++i) {
@@ -161,7 +165,7 @@ std::size_t Memory::table_bytes(const Alphabet& alphabet, std::size_t symbol_cou
   const ContextPlan& plan = alphabet.is_bytes() ? kBytePlan : kTokenPlan;
   return plan.history_contexts * (sizeof(HistoryTable::Bucket) << bucket_bits(symbol_count)) +
          plan.candidate_contexts * (sizeof(std::uint64_t) << entry_bits(symbol_count)) +
-         plan.matches * (sizeof(std::uint32_t) << entry_bits(symbol_count));
+         plan.matches * (sizeof(std::uint32_t) << match_bits(symbol_count));
 }
 
 }  // namespace fz::memory

@@ -1,7 +1,8 @@
 // The memory beside the model: predicts each binary decision of a symbol from what all lanes of the block have said in
 // earlier steps, mixes that with the model's own probability, and learns from the outcome (docs/numerics.md, part II).
-// Step-synchronous: within a step the lanes only read, each in its own record, in any order and on any thread; end_step()
-// applies all updates, in a way that does not depend on the order of lanes. Encoder and decoder drive it alike.
+// Step-synchronous: within a step the lanes only read, each in its own record, in any order and on any thread;
+// end_step() applies all updates, in a way that does not depend on the order of lanes. Encoder and decoder drive it
+// alike.
 #pragma once
 
 #include <memory>
@@ -38,8 +39,8 @@ class Memory {
   /// Before the lane's first decision of the step; may be called early, to have the memory's tables at hand.
   void prepare(std::size_t lane);
 
-  /// The probability to code the decision at `level` of the code tree with. `model_zero` is the model's; ignored without
-  /// one. Levels without a decision are left out.
+  /// The probability to code the decision at `level` of the code tree with. `model_zero` is the model's; ignored
+  /// without one. Levels without a decision are left out.
   Probability mix(std::size_t lane, int level, Probability model_zero);
   /// Its outcome.
   void learn(std::size_t lane, unsigned bit);

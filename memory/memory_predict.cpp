@@ -20,13 +20,18 @@ std::uint32_t candidate_entry(const Candidates& candidates, bool second, std::ui
 /// 0 to 63, finer for short lengths.
 std::uint32_t length_class(std::uint32_t length) {
   if (length < 16) return length;
-  if (length < 80) return 15 + (length - 16) / 4;
+  if (length < 80) return 16 + (length - 16) / 4;
   return std::min(63u, 32 + (length - 80) / 16);
 }
 
 /// How long the longest match that fits is: 0 none, 1 to 5.
 std::uint32_t match_state(int length_class) {
-  return length_class < 0 ? 0 : length_class < 8 ? 1 : length_class < 15 ? 2 : length_class < 24 ? 3 : length_class < 40 ? 4 : 5;
+  return length_class < 0    ? 0
+         : length_class < 8  ? 1
+         : length_class < 15 ? 2
+         : length_class < 24 ? 3
+         : length_class < 40 ? 4
+                             : 5;
 }
 
 /// Bits of the symbol so far behind a one, so that 0 and 00 differ.
@@ -46,12 +51,11 @@ void Memory::State::prepare(LaneRecord& lane) const {
   lane.level = 0;
   lane.groups_open = 0;
   lane.prefix = 0;
+  for (Expectations& expectations : lane.candidate_expectations) expectations.count = 0;
+  for (Expectations& expectations : lane.match_expectations) expectations.count = 0;
   for (int i = 0; i < histories; ++i) history_tables[i].prefetch(combine(lane.hashes.history[i], path_of(lane)));
   for (int i = 0; i < candidates; ++i) candidate_tables[i].prefetch(lane.hashes.candidate[i]);
-  for (int i = 0; i < matches; ++i) {
-    lane.match_hashes[i] = match_finders[i].hash(lane.text);
-    match_finders[i].prefetch(lane.match_hashes[i]);
-  }
+  for (int i = 0; i < matches; ++i) match_finders[i].prefetch(lane.matches[i]);
 }
 
 /// The lane stands at the group's first level. The first group also finds candidates and matches.
@@ -65,9 +69,7 @@ void Memory::State::open_group(LaneRecord& lane, int group) const {
   lane.groups_open = group + 1;
   if (group > 0) return;
   for (int i = 0; i < candidates; ++i) lane.candidates[i] = candidate_tables[i].find(lane.hashes.candidate[i]);
-  for (int i = 0; i < matches; ++i) {
-    match_finders[i].update(lane.matches[i], lane.text, lane.match_hashes[i], step);
-  }
+  for (int i = 0; i < matches; ++i) match_finders[i].update(lane.matches[i], lane.text, step);
 }
 
 /// Opens the groups up to this one. Levels without a decision may lie between a group's beginning and the lane's level.
@@ -84,42 +86,38 @@ void Memory::State::open_groups(LaneRecord& lane, int group) const {
   lane.prefix = prefix;
 }
 
-void Memory::State::fill_inputs(LaneRecord& lane, Decision& decision, Probability model_zero) const {
+void Memory::State::fill_inputs(LaneRecord& lane, Decision& decision, int group, Probability model_zero) const {
+  const int now = lane.decision_count;
   auto& inputs = decision.inputs;
   const int below = depth - lane.level;  // bits of the symbol not known yet
   int histories_known = 0;
   for (int i = 0; i < histories; ++i) {
-    const BitHistory history = history_tables[i].history(lane.places[i][decision.group], decision.node);
-    decision.histories[i] = history;
+    const BitHistory history = history_tables[i].history(lane.places[i][group], lane.nodes[now]);
+    lane.histories[i][now] = history;
     inputs[i] = history == 0 ? std::int16_t{0} : history_maps[i][history].logit;
     histories_known += history != 0;
   }
 
   int candidates_known = 0;
-  decision.candidate_bits = 0;
   for (int i = 0; i < candidates; ++i) {
     const Candidates& seen = lane.candidates[i];
     const bool first_fits = seen.first_count > 0 && seen.first >> below == lane.prefix;
     const bool second_fits = seen.second_count > 0 && seen.second >> below == lane.prefix;
     inputs[candidate_input + i] = 0;
-    decision.candidate_entries[i] = kNoEntry;
     if (!first_fits && !second_fits) continue;
     ++candidates_known;
     const std::uint32_t bit = (first_fits ? seen.first : seen.second) >> (below - 1) & 1;
     const std::uint32_t other = !first_fits || !second_fits ? 0 : (seen.second >> (below - 1) & 1) == bit ? 1 : 2;
     const std::uint32_t entry = candidate_entry(seen, !first_fits, other, lane.level);
-    decision.candidate_entries[i] = entry;
-    decision.candidate_bits |= static_cast<std::uint16_t>(bit << i);
+    lane.candidate_expectations[i].add(entry, now, bit);
     const std::int16_t logit = candidate_maps[i][entry].logit;
     inputs[candidate_input + i] = bit != 0 ? logit : static_cast<std::int16_t>(-logit);
   }
 
   int best_length = -1;  // class of the first match that fits
   std::uint32_t best_bit = 0;
-  decision.match_bits = 0;
   for (int i = 0; i < matches; ++i) {
     inputs[match_input + i] = 0;
-    decision.match_entries[i] = kNoEntry;
     const Match& match = lane.matches[i];
     if (match.position == Match::kNone) continue;
     const Symbol symbol = match_finders[i].predicted(match);
@@ -127,8 +125,7 @@ void Memory::State::fill_inputs(LaneRecord& lane, Decision& decision, Probabilit
     const std::uint32_t bit = symbol >> (below - 1) & 1;
     const std::uint32_t length = length_class(match.length);
     const std::uint32_t entry = length * kMaxDepth + static_cast<std::uint32_t>(lane.level);
-    decision.match_entries[i] = entry;
-    decision.match_bits |= static_cast<std::uint16_t>(bit << i);
+    lane.match_expectations[i].add(entry, now, bit);
     const std::int16_t logit = match_maps[i][entry].logit;
     inputs[match_input + i] = bit != 0 ? logit : static_cast<std::int16_t>(-logit);
     if (best_length < 0) {
@@ -145,7 +142,8 @@ void Memory::State::fill_inputs(LaneRecord& lane, Decision& decision, Probabilit
   const auto level = static_cast<std::uint32_t>(lane.level);
   const std::uint32_t path = path_of(lane);
   const std::uint32_t confidence = static_cast<std::uint32_t>(std::min(7, std::abs(model) / 192));
-  const auto known = static_cast<std::uint32_t>(std::min(histories_known, 15) * 4 + std::min(3, (candidates_known + 1) / 2));
+  const auto known =
+      static_cast<std::uint32_t>(std::min(histories_known, 15) * 4 + std::min(3, (candidates_known + 1) / 2));
   decision.sets[0] = level * 64 + match_state(best_length) * 8 + confidence;
   decision.sets[1] = level * 64 + known;
   decision.sets[2] = level < 7 ? 128 + path : 256 + (level * 128 + (lane.prefix >> (level - 7) & 127)) % 1792;
@@ -181,9 +179,9 @@ Probability Memory::State::mix(LaneRecord& lane, int level, Probability model_ze
   if (lane.groups_open <= group) open_groups(lane, group);
   Decision& decision = lane.decisions[lane.decision_count];
   const std::uint32_t first_node = (std::uint32_t{1} << (level - group_begin[group])) - 1;
-  decision.group = static_cast<std::uint8_t>(group);
-  decision.node = static_cast<std::uint8_t>(first_node + (lane.prefix & first_node));
-  fill_inputs(lane, decision, model_zero);
+  lane.groups[lane.decision_count] = static_cast<std::uint8_t>(group);
+  lane.nodes[lane.decision_count] = static_cast<std::uint8_t>(first_node + (lane.prefix & first_node));
+  fill_inputs(lane, decision, group, model_zero);
   for (int i = 0; i < mixers; ++i) {
     decision.outputs[i] = static_cast<std::int16_t>(layers[i].mix(decision.sets[i], decision.inputs.data()));
   }
@@ -193,7 +191,7 @@ Probability Memory::State::mix(LaneRecord& lane, int level, Probability model_ze
 
 void Memory::State::learn(LaneRecord& lane, unsigned bit) const {
   Decision& decision = lane.decisions[lane.decision_count];
-  decision.bit = static_cast<std::uint8_t>(bit);
+  lane.bits[lane.decision_count] = static_cast<std::uint8_t>(bit);
   for (int i = 0; i < mixers; ++i) decision.gradients[i] = gradient(bit, decision.outputs[i], rate);
   decision.final_gradient = gradient(bit, decision.final_logit, final_rate);
   ++lane.decision_count;

@@ -1,5 +1,5 @@
-// The parts of a Memory (private to memory/): tables, maps and mixers that all lanes share, and each lane's record of the
-// step. memory_predict.cpp reads the tables and writes records, memory_update.cpp does the reverse.
+// The parts of a Memory (private to memory/): tables, maps and mixers that all lanes share, and each lane's record of
+// the step. memory_predict.cpp reads the tables and writes records, memory_update.cpp does the reverse.
 #pragma once
 
 #include <array>
@@ -25,26 +25,33 @@ inline constexpr int kKnots = 33;
 inline constexpr int kKnotDistance = 192;
 inline constexpr int kRefinements = 2;
 
-inline constexpr std::uint32_t kNoEntry = 0xFFFFFFFF;
-
 /// One decision of one lane, until the step ends.
 struct Decision {
   alignas(32) std::array<std::int16_t, kMaxInputs> inputs = {};
   alignas(16) std::array<std::int16_t, kInputPadding> outputs = {};  // of the mixers: logits
   std::array<std::uint32_t, kMaxMixers> sets;
   std::array<std::int32_t, kMaxMixers> gradients;
-  std::array<std::uint32_t, kMaxCandidateContexts> candidate_entries;
-  std::array<std::uint32_t, kMaxMatches> match_entries;
   std::array<std::uint32_t, kRefinements> refinement_entries;
-  std::array<BitHistory, kMaxHistoryContexts> histories;
   std::uint32_t final_set;
   std::int32_t final_gradient;
   std::int32_t final_logit;
-  std::uint16_t candidate_bits;  // bit i: what candidate context i expects
-  std::uint16_t match_bits;
-  std::uint8_t group;
-  std::uint8_t node;
+};
+
+/// An entry of a candidate or match map that spoke at a decision.
+struct Expectation {
+  std::uint16_t entry;
+  std::uint8_t decision;
   std::uint8_t bit;
+};
+
+/// What one context said in the step: at most one expectation for each decision.
+struct Expectations {
+  std::array<Expectation, kMaxDepth> said;
+  int count;
+  void add(std::uint32_t entry, int decision, std::uint32_t bit) {
+    said[count++] = {static_cast<std::uint16_t>(entry), static_cast<std::uint8_t>(decision),
+                     static_cast<std::uint8_t>(bit)};
+  }
 };
 
 struct LaneRecord {
@@ -55,10 +62,15 @@ struct LaneRecord {
 
   // Of the step.
   ContextHashes hashes;
-  std::array<std::uint32_t, kMaxMatches> match_hashes;
   std::array<Candidates, kMaxCandidateContexts> candidates;
   std::array<std::array<HistoryTable::Place, kMaxGroups>, kMaxHistoryContexts> places;
+  std::array<std::array<BitHistory, kMaxDepth>, kMaxHistoryContexts> histories;  // [context][decision]
+  std::array<Expectations, kMaxCandidateContexts> candidate_expectations;
+  std::array<Expectations, kMaxMatches> match_expectations;
   std::array<Decision, kMaxDepth> decisions;
+  std::array<std::uint8_t, kMaxDepth> groups;  // of each decision
+  std::array<std::uint8_t, kMaxDepth> nodes;
+  std::array<std::uint8_t, kMaxDepth> bits;
   int decision_count = 0;
   int level = 0;        // of the code tree
   int groups_open = 0;  // groups of levels whose places are known
@@ -118,7 +130,7 @@ struct Memory::State {
  private:
   void open_group(LaneRecord& lane, int group) const;
   void open_groups(LaneRecord& lane, int group) const;
-  void fill_inputs(LaneRecord& lane, Decision& decision, Probability model_zero) const;
+  void fill_inputs(LaneRecord& lane, Decision& decision, int group, Probability model_zero) const;
   int refine(Decision& decision, int logit) const;
 
   void update_histories(std::size_t context);
@@ -141,12 +153,7 @@ struct Memory::State {
       if (is_active(lane)) body(lanes[lane]);
     }
   }
-  template <typename Body>
-  void for_decisions(const Body& body) {
-    for_lanes([&](LaneRecord& lane) {
-      for (int i = 0; i < lane.decision_count; ++i) body(lane.decisions[static_cast<std::size_t>(i)]);
-    });
-  }
+  void count_expectations(AdaptiveMap& map, const LaneRecord& lane, const Expectations& expectations);
 };
 
 }  // namespace fz::memory

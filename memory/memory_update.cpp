@@ -15,24 +15,29 @@ void Memory::State::update_histories(std::size_t context) {
   for_lanes(each_place([&](const HistoryTable::Place& place) { table.open(place); }));
   for_lanes_downwards([&](LaneRecord& lane) {
     for (int i = 0; i < lane.decision_count; ++i) {
-      const Decision& decision = lane.decisions[i];
-      const BitHistory next = kBitHistories.next[decision.histories[context]][decision.bit];
-      table.set(lane.places[context][decision.group], decision.node, next);
+      const BitHistory next = kBitHistories.next[lane.histories[context][i]][lane.bits[i]];
+      table.set(lane.places[context][lane.groups[i]], lane.nodes[i], next);
     }
   });
-  for_decisions([&](const Decision& decision) {
-    const BitHistory history = decision.histories[context];
-    if (history != 0) map.count(history, decision.bit);
+  for_lanes([&](LaneRecord& lane) {
+    for (int i = 0; i < lane.decision_count; ++i) {
+      const BitHistory history = lane.histories[context][i];
+      if (history != 0) map.count(history, lane.bits[i]);
+    }
   });
   map.apply();
 }
 
+void Memory::State::count_expectations(AdaptiveMap& map, const LaneRecord& lane, const Expectations& expectations) {
+  for (int i = 0; i < expectations.count; ++i) {
+    const Expectation& said = expectations.said[i];
+    map.count(said.entry, said.bit == lane.bits[said.decision]);
+  }
+}
+
 void Memory::State::update_candidates(std::size_t context) {
   AdaptiveMap& map = candidate_maps[context];
-  for_decisions([&](const Decision& decision) {
-    const std::uint32_t entry = decision.candidate_entries[context];
-    if (entry != kNoEntry) map.count(entry, (decision.candidate_bits >> context & 1) == decision.bit);
-  });
+  for_lanes([&](LaneRecord& lane) { count_expectations(map, lane, lane.candidate_expectations[context]); });
   map.apply();
   for_lanes_downwards([&](LaneRecord& lane) {
     Candidates seen = lane.candidates[context];
@@ -43,33 +48,36 @@ void Memory::State::update_candidates(std::size_t context) {
 
 void Memory::State::update_matches(std::size_t kind) {
   AdaptiveMap& map = match_maps[kind];
-  for_decisions([&](const Decision& decision) {
-    const std::uint32_t entry = decision.match_entries[kind];
-    if (entry != kNoEntry) map.count(entry, (decision.match_bits >> kind & 1) == decision.bit);
+  MatchFinder& finder = match_finders[kind];
+  for_lanes([&](LaneRecord& lane) {
+    count_expectations(map, lane, lane.match_expectations[kind]);
+    finder.follow(lane.matches[kind], lane.prefix);
   });
   map.apply();
-  for_lanes([&](LaneRecord& lane) { match_finders[kind].follow(lane.matches[kind], lane.prefix); });
-  for_lanes_downwards([&](LaneRecord& lane) {
-    match_finders[kind].insert(lane.match_hashes[kind], lane.text.position());
-  });
+  for_lanes_downwards([&](LaneRecord& lane) { finder.insert(lane.matches[kind], lane.text); });
+  for_lanes([&](LaneRecord& lane) { finder.roll(lane.matches[kind], lane.text, lane.prefix); });
 }
 
 void Memory::State::update_mixer(std::size_t layer) {
-  for_decisions([&](const Decision& decision) {
-    if (decision.gradients[layer] == 0) return;
-    layers[layer].train(decision.sets[layer], decision.inputs.data(), decision.gradients[layer]);
+  for_lanes([&](LaneRecord& lane) {
+    for (int i = 0; i < lane.decision_count; ++i) {
+      const Decision& decision = lane.decisions[i];
+      if (decision.gradients[layer] == 0) continue;
+      layers[layer].train(decision.sets[layer], decision.inputs.data(), decision.gradients[layer]);
+    }
   });
-  for_decisions([&](const Decision& decision) {
-    if (decision.gradients[layer] != 0) layers[layer].settle(decision.sets[layer]);
-  });
+  layers[layer].settle();
 }
 
 void Memory::State::update_final() {
-  for_decisions([&](const Decision& decision) {
-    final_layer.train(decision.final_set, decision.outputs.data(), decision.final_gradient);
-    for (int i = 0; i < kRefinements; ++i) refinements[i].count(decision.refinement_entries[i], decision.bit);
+  for_lanes([&](LaneRecord& lane) {
+    for (int i = 0; i < lane.decision_count; ++i) {
+      const Decision& decision = lane.decisions[i];
+      final_layer.train(decision.final_set, decision.outputs.data(), decision.final_gradient);
+      for (int j = 0; j < kRefinements; ++j) refinements[j].count(decision.refinement_entries[j], lane.bits[i]);
+    }
   });
-  for_decisions([&](const Decision& decision) { final_layer.settle(decision.final_set); });
+  final_layer.settle();
   for (AdaptiveMap& map : refinements) map.apply();
 }
 

@@ -1,6 +1,7 @@
-// Logistic mixing: several weight sets, each chosen by another circumstance, and a second small mixer over their outputs,
-// as in PAQ (M. Mahoney, "Adaptive weighing of context models for lossless data compression", 2005) and paq8's two
-// layers. All lanes read the weights of before the step; the changes of a step are sums (docs/numerics.md, section 19).
+// Logistic mixing: several weight sets, each chosen by another circumstance, and a second small mixer over their
+// outputs, as in PAQ (M. Mahoney, "Adaptive weighing of context models for lossless data compression", 2005) and paq8's
+// two layers. All lanes read the weights of before the step; the changes of a step are sums (docs/numerics.md, section
+// 19).
 #pragma once
 
 #include <array>
@@ -36,13 +37,18 @@ class MixerLayer {
     return limit_logit(kernels_->dot(row(set), inputs, inputs_) >> 11);
   }
   void train(std::uint32_t set, const std::int16_t* inputs, std::int32_t gradient) {
-    kernels_->train(row(set), inputs, inputs_, gradient);
+    if (kernels_->train(row(set), inputs, inputs_, gradient, kMaxWeight)) beyond_.push_back(set);
   }
-  /// After all of a step's train(); for each of its sets at least once.
-  void settle(std::uint32_t set) { kernels_->limit(row(set), inputs_, kMaxWeight); }
+  /// After all of a step's train(): limits the weights. A set that is beyond now was so after its last change, too.
+  void settle() {
+    for (const std::uint32_t set : beyond_) kernels_->limit(row(set), inputs_, kMaxWeight);
+    beyond_.clear();
+  }
 
  private:
-  std::int32_t* row(std::uint32_t set) { return weights_.data() + std::size_t{set} * static_cast<std::size_t>(inputs_); }
+  std::int32_t* row(std::uint32_t set) {
+    return weights_.data() + std::size_t{set} * static_cast<std::size_t>(inputs_);
+  }
   const std::int32_t* row(std::uint32_t set) const {
     return weights_.data() + std::size_t{set} * static_cast<std::size_t>(inputs_);
   }
@@ -50,6 +56,7 @@ class MixerLayer {
   const MixerKernels* kernels_;
   int inputs_;
   std::vector<std::int32_t> weights_;
+  std::vector<std::uint32_t> beyond_;  // sets that may need settling
 };
 
 /// How far a decision moves the weights: the error of a probability, times a rate in units of 2^-16.

@@ -12,11 +12,14 @@ std::int32_t dot(const std::int32_t* weights, const std::int16_t* inputs, int co
   return sum;
 }
 
-void train(std::int32_t* weights, const std::int16_t* inputs, int count, std::int32_t gradient) {
+bool train(std::int32_t* weights, const std::int16_t* inputs, int count, std::int32_t gradient, std::int32_t limit) {
+  std::int32_t is_beyond = 0;
   for (int j = 0; j < count; ++j) {
     const std::int32_t change = (std::int32_t{inputs[j]} * gradient + 2048) >> 12;
     weights[j] = static_cast<std::int32_t>(static_cast<std::uint32_t>(weights[j]) + static_cast<std::uint32_t>(change));
+    is_beyond |= (weights[j] > limit) | (weights[j] < -limit);
   }
+  return is_beyond != 0;
 }
 
 void limit(std::int32_t* weights, int count, std::int32_t limit) {

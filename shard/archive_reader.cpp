@@ -59,7 +59,8 @@ void ArchiveReader::parse_index(ByteSpan bytes) {
     const auto codec = reader.read<std::uint8_t>();
     const std::uint64_t raw_bytes = reader.read_varint();
     const std::uint64_t payload_bytes = reader.read_varint();
-    if (codec >= codec_count(header_.format_version)) reader.corrupt(fmt::format("block codec {} does not exist", codec));
+    if (codec >= codec_count(header_.format_version))
+      reader.corrupt(fmt::format("block codec {} does not exist", codec));
     if (raw_bytes == 0 || raw_bytes > header_.block_bytes) reader.corrupt("a block's raw size is outside the limits");
     if (payload_bytes == 0 || payload_bytes > raw_bytes) reader.corrupt("a block's payload size is outside the limits");
     IndexedBlock block;

@@ -11,10 +11,12 @@
 
 namespace fz::shard {
 
-/// More lanes make larger batches for the decoder and cost a few bytes each.
 inline constexpr std::uint32_t kMaxLanes = 1024;
-inline constexpr std::uint32_t kDefaultMaxLanes = 64;
-inline constexpr std::uint32_t kChunksPerLane = 8;
+/// More lanes make larger batches for the decoder; but each sees less of what it follows, and the memory learns later.
+inline constexpr std::uint32_t kFewLanes = 8;
+inline constexpr std::uint32_t kManyLanes = 16;
+inline constexpr std::uint32_t kChunksForFewLanes = 8;    // in each
+inline constexpr std::uint32_t kChunksForManyLanes = 64;  // in each
 
 /// A lane's tokens or bytes, as indices in the block.
 using Lane = memory::LaneRange;
@@ -25,10 +27,11 @@ inline std::uint32_t longest_lane(const std::vector<Lane>& lanes) {
   return longest;
 }
 
-/// Lanes the encoder chooses: a power of two, with several chunks in each.
+/// Lanes the encoder chooses: a power of two.
 inline std::uint32_t choose_lane_count(std::uint32_t tokens, std::uint32_t context) {
   const std::uint32_t chunks = tokens / context;
-  return std::bit_floor(std::clamp(chunks / kChunksPerLane, 1u, kDefaultMaxLanes));
+  if (chunks >= kManyLanes * kChunksForManyLanes) return kManyLanes;
+  return std::bit_floor(std::clamp(chunks / kChunksForFewLanes, 1u, kFewLanes));
 }
 
 /// Whole chunks are dealt out as evenly as possible; so the chunks, and with them the model's predictions, do not

@@ -56,7 +56,8 @@ Bytes LanguageModelCodec::decode(ByteSpan payload, std::uint32_t raw_bytes, Toke
   const std::uint64_t token_count = reader.read_varint();
   if (token_count > raw_bytes) reader.corrupt(fmt::format("{} tokens for {} bytes", token_count, raw_bytes));
   const auto count = static_cast<std::uint32_t>(token_count);
-  const std::uint32_t lane_count = read_lane_count(reader, (count + model().config.context - 1) / model().config.context);
+  const std::uint32_t lane_count =
+      read_lane_count(reader, (count + model().config.context - 1) / model().config.context);
   std::vector<model::TokenId> tokens;
   switch (coder) {
     case TokenCoder::kRange:
