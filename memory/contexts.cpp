@@ -46,6 +46,8 @@ void hash_token_contexts(const LaneText& text, ContextHashes& hashes) {
       hash_of(15, {s1, s2, s3, text.last(4), text.last(5), text.last(6)}),
       hash_of(16, {above, s1, s2}),
       hash_of(17, {first, column, s1}),
+      hash_of(18, {text.field(), first, s1}),
+      hash_of(19, {text.word(), text.previous_word()}),
   };
 }
 
@@ -61,9 +63,14 @@ void hash_byte_contexts(const LaneText& text, ContextHashes& hashes) {
   hashes.history[6] = hash_of(7, {above, s1, bounded_column(text)});
   hashes.history[7] = hash_of(8, {text.field(), text.first_of_line()});
   hashes.history[8] = hash_of(9, {text.last(2), text.last(3)});
-  hashes.candidate[0] = hash_of(10, {text.last_bytes(5)});
-  hashes.candidate[1] = hash_of(11, {text.last_bytes(7)});
-  hashes.candidate[2] = hash_of(12, {text.word(), text.previous_word()});
+  const Symbol record = text.record(1, 0);
+  const Symbol record_right = text.record(1, 1);
+  hashes.history[9] = hash_of(10, {record, record_right, s1});
+  hashes.history[10] = hash_of(11, {record, text.period() == 0 ? 0 : (text.position() - text.begin()) % text.period()});
+  hashes.history[11] = hash_of(12, {record, record_right, text.record(2, 0), s1, text.last(2)});
+  hashes.candidate[0] = hash_of(13, {text.last_bytes(5)});
+  hashes.candidate[1] = hash_of(14, {text.last_bytes(7)});
+  hashes.candidate[2] = hash_of(15, {text.word(), text.previous_word()});
 }
 
 }  // namespace fz::memory

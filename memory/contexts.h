@@ -9,7 +9,7 @@
 namespace fz::memory {
 
 inline constexpr int kMaxHistoryContexts = 12;
-inline constexpr int kMaxCandidateContexts = 5;
+inline constexpr int kMaxCandidateContexts = 7;
 inline constexpr int kMaxMatches = 3;
 
 /// What a memory over one kind of alphabet looks at.
@@ -19,6 +19,8 @@ struct ContextPlan {
   int matches = 0;
   int mixers = 0;
   std::array<std::uint32_t, kMaxMatches> match_lengths{};  ///< Shortest lengths in symbols, the longest first.
+  std::uint32_t rate = 0;                                  ///< Of the mixers, in units of 2^-16.
+  std::uint32_t final_rate = 0;
 };
 
 /// Contexts of a symbol to come, as hashes.
@@ -28,11 +30,11 @@ struct ContextHashes {
 };
 
 /// For the tokens of a model.
-inline constexpr ContextPlan kTokenPlan = {12, 5, 3, 5, {24, 12, 5}};
+inline constexpr ContextPlan kTokenPlan = {12, 7, 3, 5, {24, 12, 5}, 1311, 328};
 void hash_token_contexts(const LaneText& text, ContextHashes& hashes);
 
-/// For the 256 bytes: fewer contexts, as there are three times as many symbols.
-inline constexpr ContextPlan kBytePlan = {9, 3, 2, 4, {24, 8}};
+/// For the 256 bytes, of text or of binary data.
+inline constexpr ContextPlan kBytePlan = {12, 3, 2, 5, {24, 8}, 328, 66};
 void hash_byte_contexts(const LaneText& text, ContextHashes& hashes);
 
 }  // namespace fz::memory

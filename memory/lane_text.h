@@ -6,6 +6,7 @@
 #include <span>
 
 #include "memory/alphabet.h"
+#include "memory/period.h"
 
 namespace fz::memory {
 
@@ -54,6 +55,13 @@ class LaneText {
     return combine(combine(0, static_cast<std::uint32_t>(bytes)), static_cast<std::uint32_t>(bytes >> 32));
   }
 
+  /// Length of records, for bytes only; 0: not known.
+  std::uint32_t period() const { return period_.period(); }
+  /// The symbol a whole number of records back, `shift` to the right.
+  Symbol record(std::uint32_t records, std::uint32_t shift) const {
+    return period() == 0 ? kNoneAbove : last(records * period() - shift);
+  }
+
   /// `symbols[position()]` is known now.
   void advance() {
     const Symbol symbol = symbols_[position_];
@@ -61,6 +69,7 @@ class LaneText {
     ++position_;
     bool line_ended = false;
     for (const std::uint8_t byte : alphabet_->bytes_of(symbol)) line_ended |= read(byte);
+    if (alphabet_->is_bytes()) period_.see(static_cast<std::uint32_t>(last_bytes_), position_ - begin_);
     if (line_ended) {
       above_begin_ = line_begin_;
       above_end_ = line_begin_ = position_;
@@ -110,6 +119,7 @@ class LaneText {
   std::uint32_t previous_word_ = 0;
   std::uint32_t field_ = 0;
   std::uint64_t last_bytes_ = 0;
+  PeriodVote period_;
 };
 
 }  // namespace fz::memory

@@ -18,10 +18,6 @@ constexpr std::array<std::uint32_t, kRefinements> kRefinementContexts = {kMaxDep
 constexpr std::size_t kCandidateEntries = 256 * 16;
 constexpr std::size_t kMatchEntries = 64 * kMaxDepth;
 
-// Learning rates in units of 2^-16: 0.02 and 0.005.
-constexpr std::uint32_t kRate = 1311;
-constexpr std::uint32_t kFinalRate = 328;
-
 /// log2 of the sizes of hash tables, for a block of so many symbols.
 int bucket_bits(std::size_t symbols) {
   return std::clamp(static_cast<int>(std::bit_width(symbols)) + 1, 10, 18);
@@ -108,8 +104,8 @@ Memory::State::State(const Alphabet& the_alphabet, std::span<const LaneRange> la
 }
 
 void Memory::State::begin_step() {
-  rate = rate_at(kRate, symbols_done, lanes.size());
-  final_rate = rate_at(kFinalRate, symbols_done, lanes.size());
+  rate = rate_at(plan.rate, symbols_done, lanes.size());
+  final_rate = rate_at(plan.final_rate, symbols_done, lanes.size());
 }
 
 Memory::Memory(const Alphabet& alphabet, std::span<const LaneRange> lanes, Options options) {

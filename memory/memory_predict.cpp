@@ -148,7 +148,10 @@ void Memory::State::fill_inputs(LaneRecord& lane, Decision& decision, int group,
   decision.sets[1] = level * 64 + known;
   decision.sets[2] = level < 7 ? 128 + path : 256 + (level * 128 + (lane.prefix >> (level - 7) & 127)) % 1792;
   decision.sets[3] = level * 256 + (lane.text.last(1) >> std::max(0, depth - 8) & 255);
-  decision.sets[4] = combine(combine(lane.text.field(), lane.text.first_of_line()), level) & 4095;
+  // Where lines are very long or none, records tell more than fields.
+  decision.sets[4] = alphabet.is_bytes() && lane.text.column() >= 255
+                         ? (lane.text.record(1, 0) & 255) * 8 + level
+                         : combine(combine(lane.text.field(), lane.text.first_of_line()), level) & 4095;
   decision.final_set = level * 8 + confidence;
   const std::uint32_t length = best_length < 0 ? 0 : best_length < 15 ? 1 : best_length < 32 ? 2 : 3;
   decision.refinement_entries[0] = level * 8 + length * 2 + best_bit;

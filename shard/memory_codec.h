@@ -1,5 +1,5 @@
 // A block of any bytes coded with the memory alone, no model (docs/format.md, "Body of codec 6"). Pure functions; about
-// 75 MB of tables each call.
+// 85 MB of tables each call.
 #pragma once
 
 #include <string>

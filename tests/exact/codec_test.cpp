@@ -5,6 +5,7 @@
 
 #include "model/backend.h"
 #include "model/model_file.h"
+#include "shard/archive_format.h"
 #include "shard/lanes.h"
 #include "shard/language_model_codec.h"
 #include "tests/exact/random_model.h"
@@ -122,8 +123,8 @@ TEST_P(CodecTest, AbsurdCountsAreRefused) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Coders, CodecTest, testing::Values(TokenCoder::kRange, TokenCoder::kRanks),
-                         [](const auto& info) { return info.param == TokenCoder::kRange ? "range" : "ranks"; });
+INSTANTIATE_TEST_SUITE_P(Coders, CodecTest, testing::Values(TokenCoder::kRange, TokenCoder::kRanks, TokenCoder::kMixed),
+                         [](const auto& info) { return std::string(coder_name(info.param)); });
 
 TEST(Lanes, CoverAllTokensInWholeChunks) {
   for (std::uint32_t tokens : {0u, 1u, 511u, 512u, 513u, 5000u, 100000u, 390001u}) {

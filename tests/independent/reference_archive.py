@@ -1,8 +1,12 @@
-"""Decodes the language model's blocks of an archive, a second implementation: from docs/format.md alone, on reference_model.py."""
+"""Decodes the blocks of codecs 3 to 6 of an archive, a second implementation: from docs/format.md alone, on reference_model.py and
+reference_memory.py."""
 import bz2
 import struct
 
+from reference_memory import Memory
 from reference_model import Chunk, check, frequencies, np, sha256
+
+MODEL_RANKS, MODEL_MIXED, MEMORY = 4, 5, 6
 
 
 def read_varint(data, offset):
@@ -31,20 +35,28 @@ class RangeDecoder:
         return bit
 
     def token(self, z):
-        """Walks down the code tree over the frequencies of the logits z."""
-        vocabulary = len(z)
-        below = [0] + np.cumsum(frequencies(z)).tolist()
-        b, depth = 0, (vocabulary - 1).bit_length()
-        for i in range(depth):
-            m, end = b + (1 << depth - i - 1), min(b + (1 << depth - i), vocabulary)
-            if m >= vocabulary:
-                continue
-            low, total = below[m] - below[b], below[end] - below[b]
-            r = max(0, total.bit_length() - 32)
-            p = min(max(((low >> r) << 16) // (total >> r), 1), 65535)
-            if self.decision(p):
-                b = m
-        return b
+        """Walks down the code tree."""
+        tree, p = CodeTree(z), 0
+        for i in range(tree.depth):
+            p = 2 * p + (self.decision(tree.zero(i, p)) if tree.has_decision(i, p) else 0)
+        return p
+
+
+class CodeTree:
+    """The model's probabilities of the decisions of one token, from its logits z. The bits before decision i are those of p."""
+
+    def __init__(self, z):
+        self.vocabulary, self.depth = len(z), (len(z) - 1).bit_length()
+        self.below = [0] + np.cumsum(frequencies(z)).tolist()
+
+    def has_decision(self, i, p):
+        return (2 * p + 1 << self.depth - i - 1) < self.vocabulary
+
+    def zero(self, i, p):
+        b, m, end = p << self.depth - i, 2 * p + 1 << self.depth - i - 1, min(p + 1 << self.depth - i, self.vocabulary)
+        low, total = self.below[m] - self.below[b], self.below[end] - self.below[b]
+        r = max(0, total.bit_length() - 32)
+        return min(max(((low >> r) << 16) // (total >> r), 1), 65535)
 
 
 class Ranks:
@@ -58,51 +70,108 @@ class Ranks:
         return int(np.argsort(-z, kind='stable')[rank])
 
 
+def read_lanes(payload, offset, most):
+    lanes = 1 << payload[offset]
+    check(lanes <= min(1024, max(1, most)), 'too many lanes')
+    return lanes, offset + 1
+
+
+def read_streams(payload, offset, lanes):
+    sizes = []
+    for _ in range(lanes - 1):
+        size, offset = read_varint(payload, offset)
+        sizes.append(size)
+    starts = [offset + sum(sizes[:l]) for l in range(lanes)] + [len(payload)]
+    return [RangeDecoder(payload[starts[l]:starts[l + 1]]) for l in range(lanes)]
+
+
+def decode_alone(model, sources, chunk_sizes):
+    """Codecs 3 and 4: the tokens, lane by lane."""
+    tokens, chunks, lanes = [], len(chunk_sizes), len(sources)
+    for l, source in enumerate(sources):
+        for size in chunk_sizes[l * chunks // lanes:(l + 1) * chunks // lanes]:
+            chunk, token = Chunk(model), model.begin
+            for _ in range(size):
+                token = source.token(chunk.logits([token])[0])
+                tokens.append(token)
+    return tokens
+
+
+def decode_mixed(model, sources, chunk_sizes, context):
+    """Codec 5: the tokens, all lanes in step."""
+    lanes = len(sources)
+    starts = [sum(chunk_sizes[:l * len(chunk_sizes) // lanes]) for l in range(lanes + 1)]
+    memory = Memory(model.tokens, list(zip(starts, starts[1:])), with_model=True)
+    chunks, trees = {}, {}  # of each lane
+    while active := memory.active_lanes():
+        for l in active:
+            if memory.t % context == 0:
+                chunks[l], token = Chunk(model), model.begin
+            else:
+                token = memory.symbols[memory.lanes[l][0] + memory.t - 1]
+            trees[l] = CodeTree(chunks[l].logits([token])[0])
+        memory.step(lambda l, zero: sources[l].decision(zero), lambda l, i, p: trees[l].zero(i, p))
+    return memory.symbols
+
+
 def decode_model_block(model, codec, payload, context):
-    """The raw bytes of a block of codec 3 or 4."""
+    """The raw bytes of a block of codec 3, 4 or 5, and its number of lanes."""
     count, offset = read_varint(payload, 0)
-    lanes, offset = 1 << payload[offset], offset + 1
-    chunks = -(-count // context)
-    check(lanes <= min(1024, max(1, chunks)), 'too many lanes')
-    if codec == 3:
-        sizes = []
-        for _ in range(lanes - 1):
-            size, offset = read_varint(payload, offset)
-            sizes.append(size)
-        starts = [offset + sum(sizes[:l]) for l in range(lanes)] + [len(payload)]
-        sources = [RangeDecoder(payload[starts[l]:starts[l + 1]]) for l in range(lanes)]
-    else:
+    chunk_sizes = [min(context, count - first) for first in range(0, count, context)]
+    lanes, offset = read_lanes(payload, offset, len(chunk_sizes))
+    if codec == MODEL_RANKS:
         size, offset = read_varint(payload, offset)
         stream = bz2.BZ2Decompressor()
         ranks = stream.decompress(payload[offset:])
         check(stream.eof and not stream.unused_data and len(ranks) == size, 'wrong size of the ranks')
         sources = [Ranks(ranks)] * lanes  # one after another, the lanes hold the tokens in order
-    tokens = []
-    for l, source in enumerate(sources):
-        for c in range(l * chunks // lanes, (l + 1) * chunks // lanes):
-            chunk, token = Chunk(model), model.begin
-            for _ in range(min(context, count - c * context)):
-                token = source.token(chunk.logits([token])[0])
-                tokens.append(token)
-    return b''.join(model.tokens[token] for token in tokens)
+    else:
+        sources = read_streams(payload, offset, lanes)
+    if codec == MODEL_MIXED:
+        tokens = decode_mixed(model, sources, chunk_sizes, context)
+    else:
+        tokens = decode_alone(model, sources, chunk_sizes)
+    return b''.join(model.tokens[token] for token in tokens), lanes
+
+
+def decode_memory_block(payload, size):
+    """The raw bytes of a block of codec 6, and its number of lanes."""
+    lanes, offset = read_lanes(payload, 0, size)
+    sources = read_streams(payload, offset, lanes)
+    starts = [l * size // lanes for l in range(lanes + 1)]
+    memory = Memory([bytes([b]) for b in range(256)], list(zip(starts, starts[1:])), with_model=False)
+    while memory.active_lanes():
+        memory.step(lambda l, zero: sources[l].decision(zero))
+    return bytes(memory.symbols), lanes
+
+
+def check_model(model, header):
+    """Of an archive with blocks of the language model: is it the right one?"""
+    coder, numerics, context, weights, tokenizer = header
+    check(model is not None, 'the archive needs a model')
+    check((weights, tokenizer) == (model.weights_hash, model.tokenizer_hash), 'the archive needs another model')
+    check(numerics == 1 and context <= model.context and coder <= 2, 'the archive needs other numerics')
 
 
 def decode(archive_path, model, out_path):
-    """Writes the corpus stream. The file table and the index are zstd, which Python lacks: only their hashes are looked at."""
+    """Writes the corpus stream; codec and number of lanes of each block. The model may be None if the archive needs none.
+    The file table and the index are zstd, which Python lacks: only their hashes are looked at."""
     with open(archive_path, 'rb') as file:
         archive = file.read()
     header, footer = archive[:104], archive[-88:]
     magic, version, coder, _, numerics, context, _, _, weights, tokenizer = struct.unpack('<8sHBBIIIQ32s32s', header[:96])
-    check(magic == b'\x89FZD\r\n\x1a\n' and version == 1 and header[96:] == sha256(header[:96])[:8], 'bad header')
-    check(context > 0, 'the archive has no block of a language model')
-    check((weights, tokenizer) == (model.weights_hash, model.tokenizer_hash), 'the archive needs another model')
-    check(numerics == 1 and context <= model.context, 'the archive needs other numerics')
+    check(magic == b'\x89FZD\r\n\x1a\n' and version in (1, 2) and header[96:] == sha256(header[:96])[:8], 'bad header')
+    uses_model = context > 0
+    if uses_model:
+        check_model(model, (coder, numerics, context, weights, tokenizer))
+    else:
+        check(coder == numerics == 0 and weights == tokenizer == bytes(32), 'half a model in the header')
     check(footer[80:] == b'FZend\r\n\x1a' and footer[72:80] == sha256(footer[:72])[:8], 'bad footer')
     end, table_bytes, index_bytes, block_count, corpus_bytes, table_hash, index_hash = struct.unpack('<QI4xI4xI4xQ16s16s', footer[:72])
     check(end + table_bytes + index_bytes + 88 == len(archive), 'bad sizes in the footer')
     check(table_hash == sha256(archive[end:end + table_bytes])[:16], 'bad file table')
     check(index_hash == sha256(archive[end + table_bytes:-88])[:16], 'bad index')
-    corpus, offset = b'', 104
+    corpus, offset, blocks = b'', 104, []
     for block in range(block_count):
         head = archive[offset:offset + 56]
         magic, codec, block_id, raw_offset, raw_bytes, payload_bytes, raw_hash, payload_check = struct.unpack('<4sB3xIQII16s8s', head[:52])
@@ -110,11 +179,19 @@ def decode(archive_path, model, out_path):
         check(block_id == block and raw_offset == len(corpus), 'a block out of order')
         payload = archive[offset + 56:offset + 56 + payload_bytes]
         check(payload_check == sha256(payload)[:8], 'bad payload')
-        check(codec == coder + 3, 'a block of codec %d: only those of the language model are decoded here' % codec)
-        raw = decode_model_block(model, codec, payload, context)
+        check(uses_model and codec == coder + 3 or codec == MEMORY, 'a block of codec %d: only models and the memory are here' % codec)
+        if codec == MEMORY:
+            raw, lanes = decode_memory_block(payload, raw_bytes)
+        else:
+            raw, lanes = decode_model_block(model, codec, payload, context)
         check(len(raw) == raw_bytes and sha256(raw)[:16] == raw_hash, 'block %d decodes to other bytes' % block)
         corpus, offset = corpus + raw, offset + 56 + payload_bytes
-        print('block %d: codec %d, %d bytes: hash agrees' % (block, codec, raw_bytes))
+        blocks.append((codec, lanes))
+        print('block %d: codec %d, %d bytes, lanes: %d: hash agrees' % (block, codec, raw_bytes, lanes))
     check(offset == end and len(corpus) == corpus_bytes, 'the blocks do not fill their place')
+    codecs = {codec for codec, _ in blocks}
+    check((coder + 3 in codecs) == uses_model, 'a model in the header that no block has')
+    check(version == (2 if codecs & {MODEL_MIXED, MEMORY} else 1), 'not the lowest version that has these codecs')
     with open(out_path, 'wb') as file:
         file.write(corpus)
+    return blocks
