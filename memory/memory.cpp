@@ -48,6 +48,7 @@ Memory::State::State(const Alphabet& the_alphabet, std::span<const LaneRange> la
       plan(the_alphabet.is_bytes() ? kBytePlan : kTokenPlan),
       depth(the_alphabet.depth()),
       with_model(options.with_model),
+      left_out(options.left_out),
       histories(plan.history_contexts),
       candidates(plan.candidate_contexts),
       matches(plan.matches),

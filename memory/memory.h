@@ -25,7 +25,15 @@ class Memory {
     bool with_model = false;                ///< mix() is given the model's probabilities.
     const MixerKernels* kernels = nullptr;  ///< Null: the best that this CPU has.
     std::uint32_t shuffle_seed = 0;         ///< For tests: visits the lanes in another order where it must not matter.
+    std::uint64_t left_out = 0;             ///< For measurements: parts to do without, see part_bit().
   };
+
+  enum class Part { kHistory, kCandidate, kMatch, kMixer, kRefinement };
+  /// Bit of `left_out` for one part of a kind.
+  static constexpr std::uint64_t part_bit(Part part, int index) {
+    constexpr int kMostOfAKind = 12;
+    return std::uint64_t{1} << (static_cast<int>(part) * kMostOfAKind + index);
+  }
 
   /// `lanes`, a power of two of them, tile the block's symbols in order. The alphabet must outlive the memory.
   Memory(const Alphabet& alphabet, std::span<const LaneRange> lanes, Options options);

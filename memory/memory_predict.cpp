@@ -65,7 +65,9 @@ void Memory::State::open_group(LaneRecord& lane, int group) const {
     hashes[i] = combine(lane.hashes.history[i], path_of(lane));
     history_tables[i].prefetch(hashes[i]);
   }
-  for (int i = 0; i < histories; ++i) lane.places[i][group] = history_tables[i].find(hashes[i]);
+  for (int i = 0; i < histories; ++i) {
+    if (has(Part::kHistory, i)) lane.places[i][group] = history_tables[i].find(hashes[i]);
+  }
   lane.groups_open = group + 1;
   if (group > 0) return;
   for (int i = 0; i < candidates; ++i) lane.candidates[i] = candidate_tables[i].find(lane.hashes.candidate[i]);
@@ -92,7 +94,8 @@ void Memory::State::fill_inputs(LaneRecord& lane, Decision& decision, int group,
   const int below = depth - lane.level;  // bits of the symbol not known yet
   int histories_known = 0;
   for (int i = 0; i < histories; ++i) {
-    const BitHistory history = history_tables[i].history(lane.places[i][group], lane.nodes[now]);
+    const BitHistory history =
+        has(Part::kHistory, i) ? history_tables[i].history(lane.places[i][group], lane.nodes[now]) : BitHistory{0};
     lane.histories[i][now] = history;
     inputs[i] = history == 0 ? std::int16_t{0} : history_maps[i][history].logit;
     histories_known += history != 0;
@@ -104,6 +107,7 @@ void Memory::State::fill_inputs(LaneRecord& lane, Decision& decision, int group,
     const bool first_fits = seen.first_count > 0 && seen.first >> below == lane.prefix;
     const bool second_fits = seen.second_count > 0 && seen.second >> below == lane.prefix;
     inputs[candidate_input + i] = 0;
+    if (!has(Part::kCandidate, i)) continue;
     if (!first_fits && !second_fits) continue;
     ++candidates_known;
     const std::uint32_t bit = (first_fits ? seen.first : seen.second) >> (below - 1) & 1;
@@ -118,6 +122,7 @@ void Memory::State::fill_inputs(LaneRecord& lane, Decision& decision, int group,
   std::uint32_t best_bit = 0;
   for (int i = 0; i < matches; ++i) {
     inputs[match_input + i] = 0;
+    if (!has(Part::kMatch, i)) continue;
     const Match& match = lane.matches[i];
     if (match.position == Match::kNone) continue;
     const Symbol symbol = match_finders[i].predicted(match);
@@ -166,6 +171,7 @@ int Memory::State::refine(Decision& decision, int logit) const {
   const int offset = place % kKnotDistance;
   int refined = mixed;
   for (int i = 0; i < kRefinements; ++i) {
+    if (!has(Part::kRefinement, i)) continue;
     const std::uint32_t first = decision.refinement_entries[i] * kKnots + static_cast<std::uint32_t>(knot);
     const int left = refinements[i][first].probability;
     const int right = refinements[i][first + 1].probability;
@@ -186,6 +192,7 @@ Probability Memory::State::mix(LaneRecord& lane, int level, Probability model_ze
   lane.nodes[lane.decision_count] = static_cast<std::uint8_t>(first_node + (lane.prefix & first_node));
   fill_inputs(lane, decision, group, model_zero);
   for (int i = 0; i < mixers; ++i) {
+    if (!has(Part::kMixer, i)) continue;
     decision.outputs[i] = static_cast<std::int16_t>(layers[i].mix(decision.sets[i], decision.inputs.data()));
   }
   decision.final_logit = final_layer.mix(decision.final_set, decision.outputs.data());

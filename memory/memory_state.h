@@ -80,6 +80,7 @@ struct LaneRecord {
 struct Memory::State {
   State(const Alphabet& alphabet, std::span<const LaneRange> lane_ranges, const Options& options);
 
+  bool has(Part part, int index) const { return (left_out & part_bit(part, index)) == 0; }
   bool is_active(std::size_t lane) const { return ranges[lane].begin + step < ranges[lane].end; }
   void begin_step();
 
@@ -98,6 +99,7 @@ struct Memory::State {
   const ContextPlan plan;
   const int depth;
   const bool with_model;
+  const std::uint64_t left_out;
   // Counts of the plan, and where the inputs of each kind begin.
   const int histories;
   const int candidates;

@@ -74,7 +74,9 @@ void Memory::State::update_final() {
     for (int i = 0; i < lane.decision_count; ++i) {
       const Decision& decision = lane.decisions[i];
       final_layer.train(decision.final_set, decision.outputs.data(), decision.final_gradient);
-      for (int j = 0; j < kRefinements; ++j) refinements[j].count(decision.refinement_entries[j], lane.bits[i]);
+      for (int j = 0; j < kRefinements; ++j) {
+        if (has(Part::kRefinement, j)) refinements[j].count(decision.refinement_entries[j], lane.bits[i]);
+      }
     }
   });
   final_layer.settle();
@@ -87,11 +89,18 @@ void Memory::State::update(std::size_t task) {
     task -= static_cast<std::size_t>(count);
     return false;
   };
-  if (next_kind(histories)) return update_histories(task);
-  if (next_kind(candidates)) return update_candidates(task);
-  if (next_kind(matches)) return update_matches(task);
-  if (next_kind(mixers)) return update_mixer(task);
-  update_final();
+  const auto is_used = [&](Part part) { return has(part, static_cast<int>(task)); };
+  if (next_kind(histories)) {
+    if (is_used(Part::kHistory)) update_histories(task);
+  } else if (next_kind(candidates)) {
+    if (is_used(Part::kCandidate)) update_candidates(task);
+  } else if (next_kind(matches)) {
+    if (is_used(Part::kMatch)) update_matches(task);
+  } else if (next_kind(mixers)) {
+    if (is_used(Part::kMixer)) update_mixer(task);
+  } else {
+    update_final();
+  }
 }
 
 }  // namespace fz::memory

@@ -140,6 +140,41 @@ TEST_F(Commands, BinaryCorporaNeedNoModel) {
   expect_success(run_tool({"verify", "b.fz"}, 0));
 }
 
+TEST_F(Commands, WithoutAModelTheMemoryCodesTextToo) {
+  const auto options = std::vector<std::string>{"compress", "c", "-o", "n.fz", "--block-size", "64KiB", "-q"};
+  auto without = options;
+  without.insert(without.end(), {"--model", "none", "--check-decode"});
+  expect_success(run_tool(without, 0));
+  const auto info = nlohmann::json::parse(run_tool({"info", "n.fz", "--json"}, 0).out);
+  EXPECT_EQ(info["model"], nullptr);
+  EXPECT_EQ(info["format_version"], 2);
+  EXPECT_GE(info["codecs"]["memory"]["blocks"], 2);
+  expect_success(run_tool({"verify", "n.fz"}, 0));
+  expect_success(run_tool({"decompress", "n.fz", "-o", "out", "-q"}, 0));
+  EXPECT_TRUE(same("c", "out/c"));
+  for (const char* threads : {"1", "3"}) {
+    auto again = without;
+    again.insert(again.end(), {"--force", "--threads", threads});
+    const std::string before = test::read_text("n.fz");
+    expect_success(run_tool(again, 0));
+    EXPECT_EQ(test::read_text("n.fz"), before);
+  }
+}
+
+// An older program can read what it could have written.
+TEST_F(Commands, TheFormatVersionIsTheLowestThatFits) {
+  const auto version_of = [](const std::vector<std::string>& options) {
+    std::vector<std::string> arguments = {"compress", "c/a.txt", "-o", "v.fz", "--force", "-q"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    expect_success(run_tool(arguments));
+    return nlohmann::json::parse(run_tool({"info", "v.fz", "--json"}, 0).out)["format_version"].get<int>();
+  };
+  EXPECT_EQ(version_of({"--coder", "range"}), 1);
+  EXPECT_EQ(version_of({"--coder", "ranks"}), 1);
+  EXPECT_EQ(version_of({"--coder", "mixed"}), 2);
+  EXPECT_EQ(version_of({}), 2);
+}
+
 TEST_F(Commands, ListAndInfoNeedNoModel) {
   compress();
   EXPECT_EQ(run_tool({"list", "c.fz"}, 0).out,

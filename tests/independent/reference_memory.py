@@ -6,7 +6,6 @@ lanes, of decisions, of the parts that learn), a seeded random order is taken.
 """
 import random
 from collections import defaultdict
-from operator import mul
 
 BEFORE, NONE_ABOVE, LINE_START = 2 ** 32 - 1, 2 ** 32 - 2, 2 ** 32 - 3
 
@@ -27,6 +26,25 @@ def hash_of(h, *values):
     for value in values:
         h = combine(h, value)
     return h
+
+
+# ---- Section 11
+
+class Levels:
+    """The levels of an alphabet and their groups."""
+
+    def __init__(self, symbol_count):
+        self.symbol_count, self.depth = symbol_count, (symbol_count - 1).bit_length()
+        groups, self.starts = -(-self.depth // 4), [0]
+        for g in range(groups - 1):
+            self.starts.append(self.starts[g] + -(-(self.depth - self.starts[g]) // (groups - g)))
+        self.group = [max(g for g in range(groups) if self.starts[g] <= i) for i in range(self.depth)]
+
+    def has_decision(self, i, p):
+        return (2 * p + 1) * 2 ** (self.depth - 1 - i) < self.symbol_count
+
+
+assert Levels(2 ** 17).starts == [0, 4, 8, 11, 14]
 
 
 # ---- Section 12
@@ -116,12 +134,33 @@ class Map:
 
 # ---- Section 15
 
+class Period:
+    """A lane's guess at the length of records."""
+
+    def __init__(self):
+        self.period = self.votes = 0
+        self.places = [0] * 4096
+
+    def learn(self, x, tail):
+        place = tail % 2 ** 32 * 0x9E3779B1 % 2 ** 32 // 2 ** 20
+        d, self.places[place] = x - self.places[place], x
+        if not 4 <= d <= 4096:
+            return
+        if d == self.period:
+            self.votes = min(self.votes + 1, 255)
+        elif self.votes == 0:
+            self.period, self.votes = d, 1
+        else:
+            self.votes -= 1
+
+
 class LaneText:
     def __init__(self, symbols, begin):
         self.symbols, self.begin = symbols, begin
         self.position = self.line = begin
         self.first = LINE_START
         self.above = self.above_end = self.word = self.previous = self.field = self.tail = 0
+        self.records = Period()  # used for bytes only
 
     def append(self, s, content):
         """The symbol s, which stands for the bytes `content`, was coded."""
@@ -145,6 +184,7 @@ class LaneText:
             self.above = self.line
             self.line = self.above_end = self.position
             self.first = LINE_START
+        self.records.learn(self.position - self.begin, self.tail)
 
     def back(self, d):
         """sd."""
@@ -157,6 +197,15 @@ class LaneText:
     def bytes(self, c):
         q = self.tail % 2 ** (8 * c)
         return combine(combine(0, q % 2 ** 32), q // 2 ** 32)
+
+    def record(self, r, d):
+        period = self.records.period
+        return self.back(r * period - d) if period > 0 else NONE_ABOVE
+
+    @property
+    def phase(self):
+        period = self.records.period
+        return (self.position - self.begin) % period if period > 0 else 0
 
     @property
     def column(self):
@@ -184,7 +233,9 @@ def token_contexts(text):
         hash_of(14, s1, s2, s3),
         hash_of(15, s1, s2, s3, s4, s5, s6),
         hash_of(16, up0, s1, s2),
-        hash_of(17, text.first, text.column, s1)]
+        hash_of(17, text.first, text.column, s1),
+        hash_of(18, text.field, text.first, s1),
+        hash_of(19, text.word, text.previous)]
     return histories, candidates
 
 
@@ -199,11 +250,14 @@ def byte_contexts(text):
         hash_of(6, text.word, s1),
         hash_of(7, text.up(0), s1, text.column),
         hash_of(8, text.field, text.first),
-        hash_of(9, s2, s3)]
+        hash_of(9, s2, s3),
+        hash_of(10, text.record(1, 0), text.record(1, 1), s1),
+        hash_of(11, text.record(1, 0), text.phase),
+        hash_of(12, text.record(1, 0), text.record(1, 1), text.record(2, 0), s1, s2)]
     candidates = [
-        hash_of(10, text.bytes(5)),
-        hash_of(11, text.bytes(7)),
-        hash_of(12, text.word, text.previous)]
+        hash_of(13, text.bytes(5)),
+        hash_of(14, text.bytes(7)),
+        hash_of(15, text.word, text.previous)]
     return histories, candidates
 
 
@@ -212,20 +266,19 @@ def byte_contexts(text):
 class Decision:
     """Level i after the bits p, and what was asked for it, which learns when its bit has come."""
 
-    def __init__(self, i, p, depth, starts):
-        self.i, self.p, self.depth, self.starts = i, p, depth, starts
-        self.path = 2 ** i + p
-        self.group = max(g for g, start in enumerate(starts) if start <= i)
-        k = i - starts[self.group]
+    def __init__(self, i, p, levels):
+        self.i, self.p, self.levels = i, p, levels
+        self.path, self.group = 2 ** i + p, levels.group[i]
+        k = i - levels.starts[self.group]
         self.node = 2 ** k - 1 + p % 2 ** k
         self.asked = []  # (map, entry, the bit that counts as a one)
         self.bit = None
 
     def fits(self, symbol):
-        return symbol >> self.depth - self.i == self.p
+        return symbol >> self.levels.depth - self.i == self.p
 
     def bit_of(self, symbol):
-        return symbol >> self.depth - 1 - self.i & 1
+        return symbol >> self.levels.depth - 1 - self.i & 1
 
     def ask(self, map, entry, expected=1):
         """The logit of the map's entry for a one, if the entry is that of the bit `expected`."""
@@ -282,7 +335,8 @@ class HistoryView:
 
     def input(self, decision):
         """The input, and whether the history is not 0."""
-        for start in decision.starts[len(self.places):decision.group + 1]:
+        while len(self.places) <= decision.group:
+            start = decision.levels.starts[len(self.places)]
             self.places.append(self.table.place(combine(self.context, decision.path >> decision.i - start)))
         bucket, _, found = self.places[decision.group]
         history = bucket.nodes[decision.node] if found else 0
@@ -406,7 +460,7 @@ class Mixer:
 
     def output(self, chosen_by, x, decision):
         weights = self.sets[chosen_by]
-        y = logit(sum([product >> 5 for product in map(mul, weights, x)]) >> 11)
+        y = logit(sum([w * value >> 5 for w, value in zip(weights, x)]) >> 11)
         self.used.append((weights, x, y, decision))
         return y
 
@@ -415,7 +469,8 @@ class Mixer:
             gradient = (65536 * decision.bit - SQUASH[y]) * rate + 2 ** 11 >> 12
             weights[:] = [w + (value * gradient + 2 ** 11 >> 12) for w, value in zip(weights, x)]
         for weights, _, _, _ in self.used:
-            weights[:] = [limit(w, -WEIGHT_LIMIT, WEIGHT_LIMIT) for w in weights]
+            if max(weights) > WEIGHT_LIMIT or min(weights) < -WEIGHT_LIMIT:
+                weights[:] = [limit(w, -WEIGHT_LIMIT, WEIGHT_LIMIT) for w in weights]
         self.used.clear()
 
 
@@ -469,22 +524,19 @@ class Memory:
     def __init__(self, contents, lanes, with_model, seed=0):
         count, size = lanes[-1][1], lanes[-1][1].bit_length()
         self.contents, self.lanes, self.with_model, self.random = contents, lanes, with_model, random.Random(seed)
-        self.depth = (len(contents) - 1).bit_length()
-        groups, self.starts = -(-self.depth // 4), [0]
-        for g in range(groups - 1):
-            self.starts.append(self.starts[g] + -(-(self.depth - self.starts[g]) // (groups - g)))
+        self.levels = Levels(len(contents))
         self.symbols = [None] * count  # None: not known yet
         self.texts = [LaneText(self.symbols, begin) for begin, _ in lanes]
         self.t = self.coded = 0
 
         self.contexts = token_contexts if with_model else byte_contexts
-        history_count, candidate_count, shortest, sets = (12, 5, (24, 12, 5), 5) if with_model else (9, 3, (24, 8), 4)
-        self.histories = [HistoryTable(limit(size + 1, 10, 18)) for _ in range(history_count)]
+        candidate_count, shortest, self.bases = (7, (24, 12, 5), (1311, 328)) if with_model else (3, (24, 8), (328, 66))
+        self.histories = [HistoryTable(limit(size + 1, 10, 18)) for _ in range(12)]
         self.candidates = [CandidateTable(limit(size, 10, 20)) for _ in range(candidate_count)]
         self.matches = [MatchTable(m, limit(size, 10, 22), self.symbols, lanes) for m in shortest]
-        weights = [9830] * (history_count + candidate_count + len(shortest)) + [32768] * with_model + [0]
-        self.mixers = [Mixer(weights) for _ in range(sets)]
-        self.last_mixer = Mixer([65536 // sets] * sets)
+        weights = [9830] * (12 + candidate_count + len(shortest)) + [32768] * with_model + [0]
+        self.mixers = [Mixer(weights) for _ in range(5)]
+        self.last_mixer = Mixer([65536 // 5] * 5)
         self.refinements = [Map(lambda entry: SQUASH[logit((entry[1] - 16) * KNOT)]) for _ in range(2)]
 
     def shuffled(self, items):
@@ -511,10 +563,10 @@ class Memory:
 
     def lane_step(self, l, code, model_zero):
         step, p = LaneStep(self, l), 0
-        for i in range(self.depth):
+        for i in range(self.levels.depth):
             bit = 0
-            if (2 * p + 1) * 2 ** (self.depth - 1 - i) < len(self.contents):
-                decision = Decision(i, p, self.depth, self.starts)
+            if self.levels.has_decision(i, p):
+                decision = Decision(i, p, self.levels)
                 stretched = STRETCH[65536 - model_zero(l, i, p)] if self.with_model else 0
                 bit = code(l, self.probability(step, decision, stretched))
                 decision.came(bit)
@@ -532,12 +584,13 @@ class Memory:
 
         i, p, s1, text = decision.i, decision.p, step.text.back(1), step.text
         confidence = min(7, abs(model) // 192)
+        wide = not self.with_model and text.position - text.line >= 255
         chosen_by = [
             (i, match_state(best_class), confidence),
             (i, min(15, sum(known)), min(3, (sum(fitting) + 1) // 2)),
             decision.path if i < 7 else (i, p >> i - 7),
-            (i, (s1 >> max(0, self.depth - 8)) % 256),
-            combine(combine(text.field, text.first), i) % 4096]
+            (i, (s1 >> max(0, self.levels.depth - 8)) % 256),
+            8 * (text.record(1, 0) % 256) + i if wide else combine(combine(text.field, text.first), i) % 4096]
         outputs = [mixer.output(chosen, x, decision) for mixer, chosen in zip(self.mixers, chosen_by)]
         y = self.last_mixer.output((i, confidence), outputs, decision)
         refined_by = [(i, match_reach(best_class), best_e), combine(combine(s1, 77), decision.path) % 4096]
@@ -545,7 +598,7 @@ class Memory:
 
     def learn(self, steps):
         """Of the steps of the active lanes, from the highest to the lowest. The parts do not depend on each other."""
-        rates = [learning_rate(base, len(self.lanes), self.coded) for base in (1311, 328)]
+        rates = [learning_rate(base, len(self.lanes), self.coded) for base in self.bases]
         parts = [(table.map.learn,) for table in self.histories + self.candidates + self.matches]
         parts += [(map.learn,) for map in self.refinements]
         parts += [(mixer.learn, rates[0], self.shuffled) for mixer in self.mixers]

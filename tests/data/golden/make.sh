@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Made the golden archives of format version 1, numerics version 1. Not run again for a released version: its files stay as they are. A new
+# Made the golden archives of format versions 1 and 2, numerics version 1, memory version 1. The files of version 1 are from a
+# program that had no version 2 yet. Not run again for a released version: its files stay as they are. A new
 # version gets files of its own beside them.
 #   make.sh PROGRAM OUTPUT_DIR
 set -eu
@@ -39,6 +40,8 @@ chmod 0640 golden/text.txt; chmod 0755 golden golden/sub; chmod 0700 golden/sub/
 find golden -exec touch -h -d '2026-11-21 00:00:00 UTC' {} +
 "$program" compress golden -o "$output/v1-range.fz" -q --force --coder range
 "$program" compress golden -o "$output/v1-ranks.fz" -q --force --coder ranks
+"$program" compress golden -o "$output/v2-mixed.fz" -q --force
+"$program" compress golden -o "$output/v2-memory.fz" -q --force --model none
 (find golden -type f | LC_ALL=C sort | xargs sha256sum) > "$output/SHA256SUMS"
 chmod 0755 .
 find . -printf '%P %m %y %l\n' | sort > "$output/TREE"
