@@ -13,7 +13,7 @@ struct CompressOptions {
   std::string output;
   bool force = false;
   std::string coder = "mixed";
-  std::uint64_t block_bytes = shard::kDefaultBlockBytes;
+  std::uint64_t block_bytes = 0;  ///< 0: chosen.
   bool check_decode = false;
   WorkOptions work;
 };
@@ -30,11 +30,19 @@ std::string output_of(const CompressOptions& options) {
   return coordinator::input_name(options.inputs.front()) + ".fz";
 }
 
-void compress(const CompressOptions& options, const Context& context) {
-  const Stopwatch watch;
+std::uint32_t block_bytes_of(const CompressOptions& options) {
+  if (options.block_bytes == 0) {
+    return options.work.model_path == kNoModel ? shard::kDefaultBlockBytesWithoutModel : shard::kDefaultBlockBytes;
+  }
   if (options.block_bytes < shard::kMinBlockBytes || options.block_bytes > shard::kMaxBlockBytes) {
     fail(ErrorCode::kUsage, "compress: --block-size {} is not between 64KiB and 64MiB", options.block_bytes);
   }
+  return static_cast<std::uint32_t>(options.block_bytes);
+}
+
+void compress(const CompressOptions& options, const Context& context) {
+  const Stopwatch watch;
+  const std::uint32_t block_bytes = block_bytes_of(options);
   const std::filesystem::path output = output_of(options);
   Workplace workplace(context, options.work);
   const auto make_task = [&] {
@@ -48,7 +56,7 @@ void compress(const CompressOptions& options, const Context& context) {
   request.output = output;
   request.force = options.force;
   request.options.coder = coder_of(options.coder);
-  request.options.block_bytes = static_cast<std::uint32_t>(options.block_bytes);
+  request.options.block_bytes = block_bytes;
   request.model_identity = [&] {
     return options.work.model_path == kNoModel ? shard::ModelIdentity{} : workplace.load_model();
   };
@@ -113,7 +121,9 @@ void add_compress(CLI::App& app, Context& context) {
                    "(FineZip's)")
       ->type_name("mixed|range|ranks")
       ->check(CLI::IsMember({"mixed", "range", "ranks"}));
-  command->add_option("--block-size", options->block_bytes, "Raw bytes per block, 64KiB to 64MiB; default 1MiB")
+  command
+      ->add_option("--block-size", options->block_bytes,
+                   "Raw bytes per block, 64KiB to 64MiB; default 4MiB, without a model 16MiB")
       ->type_name("SIZE")
       ->transform(CLI::AsSizeValue(false));
   command->add_flag("--check-decode", options->check_decode, "Decode each block after coding it, and compare");
