@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""decode_test.py PROGRAM range|ranks MODEL TEXT_FILE BYTES   what the program makes of the first bytes of a text
-decode_test.py PROGRAM range|ranks random SEED              of a random model and text (random_model.py)
+"""decode_test.py PROGRAM mixed|range|ranks MODEL TEXT_FILE BYTES   what the program makes of the first bytes of a text
+decode_test.py PROGRAM mixed|range|ranks random SEED             of a random model and text (random_model.py)
+decode_test.py PROGRAM memory none TEXT_FILE BYTES               of the first bytes of a text, without a model
+decode_test.py PROGRAM memory none binary SEED                   of a random text and binary file (random_files.py)
 
 Compresses with the program, decodes with reference_archive.py and compares. Exit code 77: NumPy is not installed.
 """
@@ -9,26 +11,50 @@ import subprocess
 import sys
 import tempfile
 
+import random_files
 import random_model  # exits with 77 where NumPy is missing
 from reference_archive import decode
 from reference_model import Model, check
 
+CODECS = {'range': 3, 'ranks': 4, 'mixed': 5, 'memory': 6}
 
-def main(program, coder, model, source, *size):
+
+def write_inputs(folder, coder, model, source, size):
+    """Path of the model, and of the files to compress, in the order of the corpus stream."""
+    text = os.path.join(folder, 'text.txt')
+    if model == 'random':
+        model = os.path.join(folder, 'random.fzm')
+        random_model.write_model(model, int(source))
+        write = random_model.write_mixed_text if coder == 'mixed' else random_model.write_text
+        write(text, model, int(source))
+    elif source == 'binary':
+        binary = os.path.join(folder, 'binary')
+        random_files.write_text(text, int(size))
+        random_files.write_binary(binary, int(size))
+        return model, [text, binary]
+    else:
+        with open(source, 'rb') as file, open(text, 'wb') as copy:
+            copy.write(file.read(int(size)))
+    return model, [text]
+
+
+def main(program, coder, model, source, size=''):
     with tempfile.TemporaryDirectory() as folder:
-        text, archive, out = (os.path.join(folder, name) for name in ('text.txt', 'text.fz', 'out'))
-        if model == 'random':
-            print('seed', source)
-            model = os.path.join(folder, 'random.fzm')
-            random_model.write_model(model, int(source))
-            random_model.write_text(text, model, int(source))
-        else:
-            with open(source, 'rb') as file, open(text, 'wb') as copy:
-                copy.write(file.read(int(size[0])))
-        subprocess.run([program, 'compress', '--quiet', '--model', model, '--coder', coder, '-o', archive, text], check=True)
-        decode(archive, Model(model), out)
-        with open(text, 'rb') as file, open(out, 'rb') as copy:
-            check(file.read() == copy.read(), 'decoded to other bytes')
+        archive, out = (os.path.join(folder, name) for name in ('it.fz', 'out'))
+        model, inputs = write_inputs(folder, coder, model, source, size)
+        arguments = [] if coder == 'memory' else ['--coder', coder]
+        subprocess.run([program, 'compress', '--quiet', '--model', model, *arguments, '-o', archive, *inputs], check=True)
+        blocks = decode(archive, None if model == 'none' else Model(model), out)
+        # Without this the test could pass with blocks that another codec won.
+        check([codec for codec, _ in blocks] == [CODECS[coder]] * len(inputs), 'other blocks than those that are to be tested')
+        if coder == 'mixed' and os.path.dirname(model) == folder:
+            check(blocks[0][1] == random_model.MIXED_LANES, 'another number of lanes than the one to be tested')
+        corpus = b''
+        for path in inputs:
+            with open(path, 'rb') as file:
+                corpus += file.read()
+        with open(out, 'rb') as copy:
+            check(corpus == copy.read(), 'decoded to other bytes')
 
 
 if __name__ == '__main__':

@@ -11,6 +11,7 @@ from reference_model import Chunk, Model, frequencies, np, sha256
 
 LAYERS, HEADS, KV_HEADS, HEAD_WIDTH, WIDTH, FEED_FORWARD, CONTEXT = 4, 6, 2, 12, 28, 20, 13
 TEXT_BYTES = CONTEXT * 8 * 4 + 31  # four lanes, and a chunk that is not full
+MIXED_LANES, MIXED_CHUNKS_OF_A_LANE = 8, 16
 PRINTABLE = range(0x20, 0x7f)
 
 
@@ -68,15 +69,35 @@ def write_model(path, seed):
         file.write(frame + sha256(frame) + b''.join(sections))
 
 
-def write_text(path, model_path, seed):
-    """Draws the text from the model itself, so that no other codec is smaller."""
-    model, rng, text = Model(model_path), random.Random(seed), b''
-    printable = [token for token, content in enumerate(model.tokens) if is_printable(content)]
-    while len(text) < TEXT_BYTES:
+def draw_text(model, rng, size):
+    """From the model itself, so that it predicts it well."""
+    text, printable = b'', [token for token, content in enumerate(model.tokens) if is_printable(content)]
+    while len(text) < size:
         chunk, token = Chunk(model), model.begin
-        for _ in range(min(model.context, TEXT_BYTES - len(text))):
+        for _ in range(min(model.context, size - len(text))):
             table = frequencies(chunk.logits([token])[0])[printable]
             token = rng.choices(printable, table.tolist())[0]
             text += model.tokens[token]
+    return text
+
+
+def write_text(path, model_path, seed):
+    """A text for which no other codec is smaller than the model alone."""
     with open(path, 'wb') as file:
-        file.write(text)
+        file.write(draw_text(Model(model_path), random.Random(seed), TEXT_BYTES))
+
+
+def write_mixed_text(path, model_path, seed):
+    """A text for model and memory in several lanes, all of chunks: some are the same in all lanes, but for a few symbols, so the lanes often
+    write to the same place in the same step, and not always the same; then comes a line again and again, then an end that is always
+    the same. The last lane has its end a little earlier, so the others' matches reach the end of the block."""
+    model, rng, text = Model(model_path), random.Random(seed), b''
+    body, tail = (draw_text(model, rng, chunks * CONTEXT) for chunks in (MIXED_CHUNKS_OF_A_LANE - 6, 2))
+    lines = 4 * (draw_text(model, rng, CONTEXT - 1) + b'\n')
+    for _ in range(MIXED_LANES):
+        for first in range(0, len(body), CONTEXT):
+            chunk = body[first:first + CONTEXT] if rng.random() < 0.25 else draw_text(model, rng, CONTEXT)
+            text += bytes(rng.choice(body + b'\n\n\n') if rng.random() < 0.03 else byte for byte in chunk)
+        text += lines + tail
+    with open(path, 'wb') as file:
+        file.write(text[:-len(tail) - 4] + tail[:-3])

@@ -397,6 +397,7 @@ class MatchTable:
     def __init__(self, m, bits, symbols, lanes):
         self.m, self.bits, self.symbols, self.lanes = m, bits, symbols, lanes
         self.indices, self.map, self.matches = {}, Map(), [None] * len(lanes)
+        self.powers = [pow(0x2C9277B5, d - 1, 2 ** 32) for d in range(1, m + 1)]
 
     def lane_begin(self, q):
         return next(begin for begin, end in self.lanes if begin <= q < end)
@@ -404,8 +405,8 @@ class MatchTable:
     def hash(self, text):
         if text.position - text.begin < self.m:
             return None
-        total = sum((text.back(d) + 1) * 0x2C9277B5 ** (d - 1) for d in range(1, self.m + 1))
-        return combine(self.m, total % 2 ** 32)
+        newest_first = self.symbols[text.position - self.m:text.position][::-1]  # s1 to sm
+        return combine(self.m, sum([(s + 1) * power for s, power in zip(newest_first, self.powers)]) % 2 ** 32)
 
     def agreement(self, q, text):
         longest = min(64, q - self.lane_begin(q), text.position - text.begin)
