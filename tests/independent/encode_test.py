@@ -80,13 +80,13 @@ def repetitive(rng, size):
     words, data = [rng.randbytes(rng.randint(2, 9)) + rng.choice((b' ', b', ', b'\n')) for _ in range(150)], b''
     while len(data) < size:
         word = words[int(rng.paretovariate(0.5)) % len(words)]
-        data += rng.choice((word, word, word, word, word * 9, bytes(40), data[-100:]))
+        data += rng.choices((word, word * 9, bytes(40), data[-100:]), (60, 1, 1, 2))[0]
     return data[:size]
 
 
 def main(program, lane_bits, seed):
     rng, lane_bits = random.Random(int(seed)), int(lane_bits)
-    raw = repetitive(rng, 3000 + rng.randrange(1000) + 3 * 2 ** lane_bits)
+    raw = repetitive(rng, 5000 + rng.randrange(1000) + 3 * 2 ** lane_bits)
     payload = encode(raw, lane_bits)
     check(len(payload) <= len(raw), 'the payload is too long')
     with tempfile.TemporaryDirectory() as folder:

@@ -2,7 +2,7 @@
 """A second implementation of what an archive means, written from docs/numerics.md, docs/model-format.md and docs/format.md alone.
 
   fz_numerics.py golden MODEL.fzm [EXPECTED_A EXPECTED_B]   hashes of the frequency tables of three fixed chunks
-  fz_numerics.py decode ARCHIVE MODEL.fzm OUT               write the corpus stream of an archive to OUT
+  fz_numerics.py decode ARCHIVE MODEL.fzm|none OUT          write the corpus stream of an archive to OUT
 
 Exit code 77: NumPy is not installed.
 """
@@ -31,6 +31,6 @@ if __name__ == '__main__':
     if sys.argv[1:2] == ['golden'] and len(sys.argv) in (3, 5):
         golden(Model(sys.argv[2]), sys.argv[3:])
     elif sys.argv[1:2] == ['decode'] and len(sys.argv) == 5:
-        decode(sys.argv[2], Model(sys.argv[3]), sys.argv[4])
+        decode(sys.argv[2], None if sys.argv[3] == 'none' else Model(sys.argv[3]), sys.argv[4])
     else:
         sys.exit(__doc__)

@@ -1,5 +1,5 @@
-"""Writes a small text and a small binary file, for what the memory makes of bytes and usual texts do not reach: records, long lines,
-long repetitions, and a period that changes."""
+"""Writes a small text and a small binary file, for what usual texts do not reach in the memory: records, long lines, long
+repetitions, and a period that changes."""
 import random
 
 WORDS = ['lane', 'Table', 'symbol', 'the', 'of', 'Übung', 'x', 'history', 'and', 'MATCH']
@@ -30,7 +30,7 @@ def records(rng, size, count):
 def write_binary(path, seed):
     rng = random.Random(seed)
     data = bytes(100) + rng.randbytes(600) + records(rng, 24, 72)  # the zeros make it a binary file
-    data += bytes(500) + rng.randbytes(50) + b'\xff' * 500 + records(rng, 61, 5)  # matches of more bytes than the last length class
+    data += bytes(500) + rng.randbytes(50) + b'\xff' * 500 + records(rng, 61, 5)  # matches that reach the last length class
     data += b'ab' * 30 + records(rng, 7, 50)
     data += data[-4096:-3500]  # most of the random bytes, at the largest period
     data += records(rng, 61, 25) + data[:300]

@@ -88,9 +88,9 @@ def write_text(path, model_path, seed):
 
 
 def write_mixed_text(path, model_path, seed):
-    """A text for model and memory in several lanes, all of chunks: some are the same in all lanes, but for a few symbols, so the lanes often
-    write to the same place in the same step, and not always the same; then comes a line again and again, then an end that is always
-    the same. The last lane has its end a little earlier, so the others' matches reach the end of the block."""
+    """A text for model and memory in several lanes. Some chunks are the same in all lanes, but for a few symbols, so the lanes
+    often write to the same place in the same step, and not always the same. Then each lane has a line again and again, then an
+    end that all lanes share; in the last lane it comes a little earlier, so the others' matches reach the end of the block."""
     model, rng, text = Model(model_path), random.Random(seed), b''
     body, tail = (draw_text(model, rng, chunks * CONTEXT) for chunks in (MIXED_CHUNKS_OF_A_LANE - 6, 2))
     lines = 4 * (draw_text(model, rng, CONTEXT - 1) + b'\n')

@@ -1,5 +1,5 @@
-"""Decodes the blocks of codecs 3 to 6 of an archive, a second implementation: from docs/format.md alone, on reference_model.py and
-reference_memory.py."""
+"""Decodes blocks of the codecs 3 to 6 of an archive, a second implementation: from docs/format.md alone, on reference_model.py
+and reference_memory.py."""
 import bz2
 import struct
 
@@ -179,7 +179,7 @@ def decode(archive_path, model, out_path):
         check(block_id == block and raw_offset == len(corpus), 'a block out of order')
         payload = archive[offset + 56:offset + 56 + payload_bytes]
         check(payload_check == sha256(payload)[:8], 'bad payload')
-        check(uses_model and codec == coder + 3 or codec == MEMORY, 'a block of codec %d: only models and the memory are here' % codec)
+        check(uses_model and codec == coder + 3 or codec == MEMORY, 'a block of codec %d, which is not decoded here' % codec)
         if codec == MEMORY:
             raw, lanes = decode_memory_block(payload, raw_bytes)
         else:

@@ -1,8 +1,9 @@
-"""The memory, a second implementation: what the lanes have held to the probability of every decision, from docs/numerics.md, part II, alone.
+"""The memory, a second implementation: the probability of every decision from what the lanes have held.
 
-It shares nothing with the C++ program, so their agreement shows that the text is complete. Everything is a Python integer. Tables are
-dictionaries of what was touched: what is not there still is as it was at first. Wherever the text says that an order cannot matter (of
-lanes, of decisions, of the parts that learn), a seeded random order is taken.
+It is written from docs/numerics.md, part II, alone and shares nothing with the C++ program, so their agreement shows that the
+text is complete. Everything is a Python integer. Tables are dictionaries of what was touched: what is not there still is as it
+was at first. Wherever the text says that an order cannot matter (of lanes, decisions, parts that learn), a seeded random order
+is taken.
 """
 import random
 from collections import defaultdict
@@ -160,7 +161,7 @@ class LaneText:
         self.position = self.line = begin
         self.first = LINE_START
         self.above = self.above_end = self.word = self.previous = self.field = self.tail = 0
-        self.records = Period()  # used for bytes only
+        self.records = Period()  # which only the contexts of bytes use
 
     def append(self, s, content):
         """The symbol s, which stands for the bytes `content`, was coded."""
@@ -549,7 +550,7 @@ class Memory:
         return [l for l, (begin, end) in enumerate(self.lanes) if begin + self.t < end]
 
     def step(self, code, model_zero=None):
-        """Section 21. code(l, P) codes a decision of lane l and returns its bit; model_zero(l, i, p) is the model's probability of a 0."""
+        """Section 21. code(l, P) codes a decision of lane l and returns its bit; model_zero(l, i, p) is the model's z."""
         steps = [self.lane_step(l, code, model_zero) for l in self.shuffled(self.active_lanes())]
         steps.sort(key=lambda step: -step.l)
         for step in steps:

@@ -47,7 +47,9 @@ TEST(BlockCodec, TheSmallestWins) {
   EXPECT_EQ(encode(bytes_of(test::make_text(5, 60000)), &text).header.codec, Codec::kModelRange);
   EXPECT_EQ(encode(bytes_of(test::make_text(5, 60000)), &text, TokenCoder::kRanks).header.codec, Codec::kModelRanks);
   EXPECT_EQ(encode(bytes_of(test::make_noise(5, 60000)), nullptr).header.codec, Codec::kStored);
-  EXPECT_EQ(encode(bytes_of(std::string(60000, 'a')), nullptr).header.codec, Codec::kZstd);
+  const std::string noise = test::make_noise(6, 30000);
+  EXPECT_EQ(encode(bytes_of(noise + noise), nullptr).header.codec, Codec::kZstd);
+  EXPECT_EQ(encode(bytes_of(test::make_text(5, 60000)), nullptr).header.codec, Codec::kMemory);
   for (const std::string& raw : {test::make_text(5, 60000), test::make_noise(5, 60000), std::string(7, 'x')}) {
     const EncodedBlock block = encode(bytes_of(raw), &text);
     EXPECT_LE(block.payload.size(), zstd_compress(bytes_of(raw)).size());
