@@ -1,4 +1,5 @@
 // fz-dist compress
+#include <algorithm>
 #include <iostream>
 
 #include "base/interruption.h"
@@ -18,10 +19,10 @@ struct CompressOptions {
   WorkOptions work;
 };
 
+/// `name` has been checked by the parser.
 shard::TokenCoder coder_of(const std::string& name) {
-  return name == "mixed"   ? shard::TokenCoder::kMixed
-         : name == "range" ? shard::TokenCoder::kRange
-                           : shard::TokenCoder::kRanks;
+  return *std::find_if(shard::kTokenCoders.begin(), shard::kTokenCoders.end(),
+                       [&](shard::TokenCoder coder) { return name == shard::coder_name(coder); });
 }
 
 std::string output_of(const CompressOptions& options) {

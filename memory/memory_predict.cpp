@@ -34,6 +34,14 @@ std::uint32_t match_state(int length_class) {
                              : 5;
 }
 
+/// The input of a map's entry that expects `bit`; notes what was said, to learn from it.
+std::int16_t expect(const AdaptiveMap& map, Expectations& expectations, std::uint32_t entry, int decision,
+                    std::uint32_t bit) {
+  expectations.add(entry, decision, bit);
+  const std::int16_t logit = map[entry].logit;
+  return bit != 0 ? logit : static_cast<std::int16_t>(-logit);
+}
+
 /// Bits of the symbol so far behind a one, so that 0 and 00 differ.
 std::uint32_t path_of(const LaneRecord& lane) {
   return std::uint32_t{1} << lane.level | lane.prefix;
@@ -113,9 +121,7 @@ void Memory::State::fill_inputs(LaneRecord& lane, Decision& decision, int group,
     const std::uint32_t bit = (first_fits ? seen.first : seen.second) >> (below - 1) & 1;
     const std::uint32_t other = !first_fits || !second_fits ? 0 : (seen.second >> (below - 1) & 1) == bit ? 1 : 2;
     const std::uint32_t entry = candidate_entry(seen, !first_fits, other, lane.level);
-    lane.candidate_expectations[i].add(entry, now, bit);
-    const std::int16_t logit = candidate_maps[i][entry].logit;
-    inputs[candidate_input + i] = bit != 0 ? logit : static_cast<std::int16_t>(-logit);
+    inputs[candidate_input + i] = expect(candidate_maps[i], lane.candidate_expectations[i], entry, now, bit);
   }
 
   int best_length = -1;  // class of the first match that fits
@@ -130,9 +136,7 @@ void Memory::State::fill_inputs(LaneRecord& lane, Decision& decision, int group,
     const std::uint32_t bit = symbol >> (below - 1) & 1;
     const std::uint32_t length = length_class(match.length);
     const std::uint32_t entry = length * kMaxDepth + static_cast<std::uint32_t>(lane.level);
-    lane.match_expectations[i].add(entry, now, bit);
-    const std::int16_t logit = match_maps[i][entry].logit;
-    inputs[match_input + i] = bit != 0 ? logit : static_cast<std::int16_t>(-logit);
+    inputs[match_input + i] = expect(match_maps[i], lane.match_expectations[i], entry, now, bit);
     if (best_length < 0) {
       best_length = static_cast<int>(length);
       best_bit = bit;

@@ -137,7 +137,7 @@ Header parse_header(ByteSpan bytes, const std::string& source) {
     reader.corrupt("header check differs; the archive is damaged");
   }
   if (version == 0) reader.corrupt("format version 0 does not exist");
-  if (coder > (version == 1 ? 1 : 2)) reader.corrupt(fmt::format("token coder {} does not exist", coder));
+  if (coder >= coder_count(version)) reader.corrupt(fmt::format("token coder {} does not exist", coder));
   if (reserved != 0 || adapter_bytes != 0) reader.corrupt("reserved bytes are not 0");
   if (header.block_bytes < kMinBlockBytes || header.block_bytes > kMaxBlockBytes) {
     reader.corrupt(

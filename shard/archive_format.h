@@ -59,6 +59,11 @@ Codec model_codec(TokenCoder coder);
 /// Of a codec that needs a model.
 TokenCoder token_coder(Codec codec);
 const char* coder_name(TokenCoder coder);
+inline constexpr std::array kTokenCoders = {TokenCoder::kMixed, TokenCoder::kRange, TokenCoder::kRanks};
+/// The first token coder number that a format version does not know.
+constexpr int coder_count(std::uint16_t format_version) {
+  return format_version == 1 ? 2 : 3;
+}
 
 /// What of the model the decoding depends on; all zero where no model is needed.
 struct ModelIdentity {

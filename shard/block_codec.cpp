@@ -16,18 +16,18 @@ EncodedBlock encode_block(BlockId id, std::uint64_t raw_offset, ByteSpan raw, Te
                           ThreadPool* pool) {
   FZ_CHECK(!raw.empty() && raw.size() <= kMaxBlockBytes);
   std::array<std::pair<Codec, Bytes>, 3> candidates;
-  const auto run_fallback = [&](std::size_t index, int) {
-    candidates[index] =
-        index == 0 ? std::pair(Codec::kZstd, zstd_compress(raw)) : std::pair(Codec::kBzip2, bzip2_compress(raw));
+  const auto run_candidate = [&](std::size_t index, int) {
+    candidates[index] = index == 0   ? std::pair(Codec::kZstd, zstd_compress(raw))
+                        : index == 1 ? std::pair(Codec::kBzip2, bzip2_compress(raw))
+                                     : std::pair(Codec::kMemory, memory_compress(raw));
   };
+  const std::size_t without_pool_inside = text == nullptr ? 3 : 2;
   if (pool != nullptr) {
-    pool->parallel_for(2, run_fallback);
+    pool->parallel_for(without_pool_inside, run_candidate);
   } else {
-    run_fallback(0, 0);
-    run_fallback(1, 0);
+    for (std::size_t index = 0; index < without_pool_inside; ++index) run_candidate(index, 0);
   }
-  candidates[2] = text != nullptr ? std::pair(model_codec(coder), text->encode(raw, coder))
-                                  : std::pair(Codec::kMemory, memory_compress(raw));
+  if (text != nullptr) candidates[2] = {model_codec(coder), text->encode(raw, coder)};
 
   // The smallest wins, the lowest codec number among equals; a model payload of no bytes never does.
   EncodedBlock block;

@@ -91,7 +91,7 @@ Plan parse_plan(ByteSpan bytes, const std::string& source) {
     reader.corrupt("not a plan of this version");
   Plan plan;
   const auto coder = reader.read<std::uint8_t>();
-  if (coder > 2) reader.corrupt("token coder does not exist");
+  if (coder >= coder_count(kFormatVersion)) reader.corrupt("token coder does not exist");
   plan.coder = static_cast<TokenCoder>(coder);
   plan.block_bytes = reader.read<std::uint32_t>();
   if (plan.block_bytes < kMinBlockBytes || plan.block_bytes > kMaxBlockBytes)
