@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/profile.h"
 
 namespace fz {
 
@@ -40,12 +41,16 @@ struct ThreadPool::State {
     std::uint64_t seen = 0;
     for (;;) {
       {
+        const StageScope waiting(Stage::kWaiting);
         std::unique_lock lock(mutex);
         work_ready.wait(lock, [&] { return stopping || generation != seen; });
         if (stopping) return;
         seen = generation;
       }
-      run_indices(thread);
+      {
+        const StageScope working(Stage::kOther);
+        run_indices(thread);
+      }
       const std::lock_guard lock(mutex);
       if (--running == 0) work_done.notify_one();
     }
@@ -85,6 +90,7 @@ void ThreadPool::parallel_for(std::size_t count, const std::function<void(std::s
   }
   state.work_ready.notify_all();
   state.run_indices(0);
+  const StageScope waiting(Stage::kWaiting);
   std::unique_lock lock(state.mutex);
   state.work_done.wait(lock, [&] { return state.running == 0; });
   if (state.error) std::rethrow_exception(state.error);

@@ -22,9 +22,9 @@ int run(int argc, char** argv) {
     std::fprintf(stderr, "usage: integer-cost MODEL.fzm REFERENCE.tsv DIRECTORY [THREADS]\n");
     return 2;
   }
-  fz::ThreadPool pool(argc > 4 ? std::atoi(argv[4]) : 1);
+  const auto pool = std::make_shared<fz::ThreadPool>(argc > 4 ? std::atoi(argv[4]) : 1);
   fz::shard::LanguageModelCodec codec(fz::model::load_model(argv[1]), pool);
-  std::printf("backend %s, %d threads\n", codec.backend_name(), pool.threads());
+  std::printf("backend %s, %d threads\n", codec.backend_name(), pool->threads());
   std::printf("%-60s %9s %9s %9s %8s %6s %6s\n", "file", "bytes", "float", "coded", "cost", "enc", "dec");
   std::ifstream reference(argv[2]);
   std::string line;
@@ -40,11 +40,11 @@ int run(int argc, char** argv) {
     std::getline(fields, cross_entropy, '\t');
     const fz::Bytes raw = fz::read_file(std::string(argv[3]) + "/" + file, 1u << 30);
     auto start = std::chrono::steady_clock::now();
-    const fz::Bytes payload = codec.encode(raw, fz::shard::TokenCoder::kRange);
+    const fz::Bytes payload = codec.encode_one(raw, {fz::shard::TokenCoder::kRange});
     const double encode_seconds = seconds_since(start);
     start = std::chrono::steady_clock::now();
     const fz::Bytes decoded =
-        codec.decode(payload, static_cast<std::uint32_t>(raw.size()), fz::shard::TokenCoder::kRange, file);
+        codec.decode_one({payload, static_cast<std::uint32_t>(raw.size()), fz::shard::TokenCoder::kRange, file});
     const double decode_seconds = seconds_since(start);
     if (decoded != raw) {
       std::printf("%s: decoded bytes differ\n", file.c_str());

@@ -68,8 +68,7 @@ std::vector<Variant> variants() {
 }
 
 struct Sample {
-  std::vector<fz::model::TokenId> tokens;
-  std::vector<fz::shard::Lane> lanes;
+  fz::shard::TokenBlock block;
   std::vector<fz::memory::Probability> zeros;  // [token, level]
 };
 
@@ -90,20 +89,20 @@ Sample read_sample(Coder& coder, const char* path, std::size_t most_bytes) {
   fz::Bytes raw = fz::read_file(path, std::uint64_t{1} << 32);
   raw.resize(std::min(raw.size(), most_bytes));
   Sample sample;
-  sample.tokens = coder.tokenizer.encode(raw);
-  const auto count = static_cast<std::uint32_t>(sample.tokens.size());
+  sample.block.tokens = coder.tokenizer.encode(raw);
+  const auto count = static_cast<std::uint32_t>(sample.block.tokens.size());
   const std::uint32_t context = coder.model->config.context;
-  sample.lanes = fz::shard::divide_into_lanes(count, context, fz::shard::choose_lane_count(count, context));
+  sample.block.lanes = fz::shard::divide_into_lanes(count, context, fz::shard::choose_lane_count(count, context));
   const auto depth = static_cast<std::size_t>(coder.alphabet.depth());
   sample.zeros.resize(count * depth);
-  fz::shard::ForcedDecisions forced(coder.engine, sample.tokens, sample.lanes);
-  for (std::uint32_t start = 0; start < fz::shard::longest_lane(sample.lanes); start += forced.window()) {
+  fz::shard::ForcedDecisions forced(coder.engine, {&sample.block, 1});
+  for (std::uint32_t start = 0; start < fz::shard::longest_lane(sample.block.lanes); start += forced.window()) {
     forced.predict(start);
-    for (std::size_t lane = 0; lane < sample.lanes.size(); ++lane) {
+    for (std::size_t lane = 0; lane < sample.block.lanes.size(); ++lane) {
       for (std::uint32_t i = 0; i < forced.window(); ++i) {
-        const std::uint32_t index = sample.lanes[lane].begin + start + i;
-        if (index >= sample.lanes[lane].end) break;
-        std::copy_n(forced.decisions(lane, i), depth,
+        const std::uint32_t index = sample.block.lanes[lane].begin + start + i;
+        if (index >= sample.block.lanes[lane].end) break;
+        std::copy_n(forced.decisions(0, lane, i), depth,
                     sample.zeros.begin() + static_cast<std::ptrdiff_t>(index * depth));
       }
     }
@@ -119,15 +118,15 @@ struct Measured {
 Measured code(const Coder& coder, const Sample& sample, std::uint64_t left_out, bool with_memory) {
   const auto start = std::chrono::steady_clock::now();
   const auto depth = static_cast<std::size_t>(coder.alphabet.depth());
-  Memory memory(coder.alphabet, sample.lanes, {.with_model = true, .left_out = left_out});
+  Memory memory(coder.alphabet, sample.block.lanes, {.with_model = true, .left_out = left_out});
   double bits = 0;
-  for (std::uint32_t step = 0; step < fz::shard::longest_lane(sample.lanes); ++step) {
-    for (std::size_t lane = 0; lane < sample.lanes.size(); ++lane) {
-      const std::uint32_t index = sample.lanes[lane].begin + step;
-      if (index >= sample.lanes[lane].end) continue;
+  for (std::uint32_t step = 0; step < fz::shard::longest_lane(sample.block.lanes); ++step) {
+    for (std::size_t lane = 0; lane < sample.block.lanes.size(); ++lane) {
+      const std::uint32_t index = sample.block.lanes[lane].begin + step;
+      if (index >= sample.block.lanes[lane].end) continue;
       const auto* const zeros = sample.zeros.data() + index * depth;
       if (with_memory) memory.prepare(lane);
-      fz::shard::walk_to_token(coder.alphabet.count(), sample.tokens[index], [&](int level, unsigned bit) {
+      fz::shard::walk_to_token(coder.alphabet.count(), sample.block.tokens[index], [&](int level, unsigned bit) {
         const double zero = with_memory ? memory.mix(lane, level, zeros[level]) : zeros[level];
         if (with_memory) memory.learn(lane, bit);
         bits -= std::log2((bit != 0 ? 65536 - zero : zero) / 65536);
@@ -178,7 +177,7 @@ int run(int argc, char** argv) {
       for (std::size_t i = 0; i < row.size(); ++i) {
         std::printf(" %.0f |", row[i].bytes);
         seconds += row[i].seconds;
-        tokens += static_cast<double>(samples[i].tokens.size());
+        tokens += static_cast<double>(samples[i].block.tokens.size());
       }
       std::printf(" | %.1f µs a token |\n", seconds / tokens * 1e6);
     } else {

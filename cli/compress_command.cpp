@@ -58,8 +58,13 @@ void compress(const CompressOptions& options, const Context& context) {
   request.force = options.force;
   request.options.coder = coder_of(options.coder);
   request.options.block_bytes = block_bytes;
-  request.model_identity = [&] {
-    return options.work.model_path == kNoModel ? shard::ModelIdentity{} : workplace.load_model();
+  request.choose_model = [&]() -> coordinator::ModelChoice {
+    if (options.work.model_path == kNoModel) return {};
+    const shard::TextCodec& codec = workplace.load_model();
+    // Not the limit that the number of threads gives: the archive must not depend on the machine.
+    const std::uint64_t limit_bytes =
+        options.work.memory_limit_bytes > 0 ? options.work.memory_limit_bytes : kDefaultMemoryLimitBytes;
+    return {codec.identity(), codec.lane_limit(limit_bytes)};
   };
   request.warn = [&](const std::string& text) { context.warn(text); };
   coordinator::CompressJob job(request);
@@ -100,6 +105,7 @@ void compress(const CompressOptions& options, const Context& context) {
       "{}: {} -> {} bytes, ratio {:.3f}, {:.3f} bits/byte, {:.2f} s, {:.1f} KB/s ({})\n", output.string(),
       size.raw_bytes, size.archive_bytes, raw / archive, raw > 0 ? 8 * archive / raw : 0.0, seconds,
       (raw - static_cast<double>(reused_raw_bytes)) / 1000 / seconds, describe_ranks(context, workplace.threads()));
+  report_profile(context, options.work, workplace);
 }
 
 }  // namespace

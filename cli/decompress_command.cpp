@@ -34,7 +34,7 @@ void restore(const RestoreOptions& options, const Context& context) {
 
   const InterruptionGuard guard;
   coordinator::RestoreJob job({options.archive, options.target, options.patterns, options.force});
-  if (job.needs_model()) shard::require_model(job.archive(), workplace.load_model());
+  if (job.needs_model()) shard::require_model(job.archive(), workplace.load_model().identity());
   job.prepare();
   try {
     BlockWork work;
@@ -57,6 +57,7 @@ void restore(const RestoreOptions& options, const Context& context) {
                              job.selection().entries().size(), raw_bytes, seconds,
                              static_cast<double>(raw_bytes) / 1000 / seconds,
                              describe_ranks(context, workplace.threads()));
+  report_profile(context, options.work, workplace);
 }
 
 void add_common(CLI::App& command, Context& context, const std::shared_ptr<RestoreOptions>& options) {

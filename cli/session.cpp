@@ -7,6 +7,7 @@
 
 #include "base/display.h"
 #include "base/interruption.h"
+#include "base/profile.h"
 #include "worker/worker.h"
 
 namespace fz::cli {
@@ -72,13 +73,26 @@ void add_work_options(CLI::App& command, WorkOptions& options) {
   command.add_option("--threads", options.threads, "Threads of each process; default: its share of the cores")
       ->type_name("N")
       ->check(CLI::Range(1, 4096));
+  command
+      .add_option(
+          "--memory-limit", options.memory_limit_bytes,
+          "About how much memory each process may take: how many blocks it works on at once, and how many lanes "
+          "a block has; default: 1GB, or 250MB a thread")
+      ->type_name("SIZE")
+      ->transform(CLI::AsSizeValue(true));
+  command.add_flag("--profile", options.profile, "Print where the time went, and the memory used");
   command.add_flag("-q,--quiet", options.quiet, "Print errors only");
   command.add_flag("-v,--verbose", options.verbose, "Print a line for each block");
 }
 
 Workplace::Workplace(const Context& context, const WorkOptions& options)
     : pool_(std::make_shared<ThreadPool>(options.threads > 0 ? options.threads : context.world.default_threads())),
-      state_(std::make_shared<State>()) {
+      state_(std::make_shared<State>()),
+      memory_limit_bytes_(options.memory_limit_bytes > 0
+                              ? options.memory_limit_bytes
+                              : std::max(kDefaultMemoryLimitBytes,
+                                         kMemoryLimitBytesOfThread * static_cast<std::uint64_t>(pool_->threads()))) {
+  if (options.profile) Profile::enable();
   if (context.world.coordinates() && options.threads == 0 && !options.quiet) {
     if (const std::string advice = context.world.binding_advice(); !advice.empty()) context.warn(advice);
   }
@@ -87,13 +101,14 @@ Workplace::Workplace(const Context& context, const WorkOptions& options)
   };
 }
 
-shard::ModelIdentity Workplace::load_model() {
+shard::TextCodec& Workplace::load_model() {
   if (!state_->early) state_->early = state_->make();
-  return state_->early->identity();
+  return *state_->early;
 }
 
 worker::Resources Workplace::resources() {
-  return {pool_, [state = state_] { return state->early ? std::move(state->early) : state->make(); }};
+  return {pool_, [state = state_] { return state->early ? std::move(state->early) : state->make(); },
+          memory_limit_bytes_};
 }
 
 void coordinate(const Context& context, const WorkOptions& options, BlockWork work) {
@@ -146,6 +161,28 @@ void work_for_coordinator(const Context& context, const std::function<std::uniqu
   std::this_thread::sleep_for(std::chrono::minutes(10));
   fail(ErrorCode::kLaunch, "rank {}: the coordinator did not end the job after a failure",
        number(context.world.rank()));
+}
+
+void report_profile(const Context& context, const WorkOptions& options, const Workplace& workplace) {
+  if (!options.profile || !context.world.coordinates()) return;
+  const ProfileTotals totals = Profile::totals();
+  const double all = std::max(totals.sum(), 1e-9);
+  std::string report = fmt::format("profile of {}: {:.2f} s of its threads' time\n",
+                                   context.world.size() == 1 ? "this process" : "rank 0", totals.sum());
+  for (std::size_t stage = 0; stage < kStageCount; ++stage) {
+    const double seconds = totals.seconds[stage];
+    if (seconds == 0) continue;
+    report += fmt::format("  {:<32}{:>9.2f} s {:>5.1f} %\n", stage_name(static_cast<Stage>(stage)), seconds,
+                          100 * seconds / all);
+  }
+  const double product_seconds = totals.seconds[static_cast<std::size_t>(Stage::kProduct)];
+  if (product_seconds > 0) {
+    report += fmt::format("  products: {:.3g} int8 operations, {:.0f} GOP/s a thread\n", totals.product_operations,
+                          totals.product_operations * 1e-9 / product_seconds);
+  }
+  report += fmt::format("  peak memory: {:.0f} MB (limit {:.0f} MB)\n", static_cast<double>(peak_memory_bytes()) * 1e-6,
+                        static_cast<double>(workplace.memory_limit_bytes()) * 1e-6);
+  context.out << report;
 }
 
 std::string describe_ranks(const Context& context, int threads) {

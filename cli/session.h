@@ -16,12 +16,18 @@ namespace fz::cli {
 /// In place of a model file: code with the memory alone.
 inline constexpr const char* kNoModel = "none";
 
+/// What a process may hold unless the user says otherwise; more where it has many threads to feed.
+inline constexpr std::uint64_t kDefaultMemoryLimitBytes = 1'000'000'000;
+inline constexpr std::uint64_t kMemoryLimitBytesOfThread = 250'000'000;
+
 /// Options that every command with block work has.
 struct WorkOptions {
   int threads = 0;  ///< 0: this process's share of the cores.
   std::string model_path;
+  std::uint64_t memory_limit_bytes = 0;  ///< Of each process; 0: chosen.
   bool quiet = false;
   bool verbose = false;
+  bool profile = false;
 };
 void add_work_options(CLI::App& command, WorkOptions& options);
 
@@ -30,14 +36,16 @@ class Workplace {
  public:
   Workplace(const Context& context, const WorkOptions& options);
   int threads() const { return pool_->threads(); }
+  std::uint64_t memory_limit_bytes() const { return memory_limit_bytes_; }
   /// Makes the codec now, and hands it to the first task that asks.
-  shard::ModelIdentity load_model();
+  shard::TextCodec& load_model();
   worker::Resources resources();
 
  private:
   struct State;
   std::shared_ptr<ThreadPool> pool_;
   std::shared_ptr<State> state_;
+  std::uint64_t memory_limit_bytes_;
 };
 
 /// What rank 0 needs to run the blocks of a job.
@@ -67,6 +75,9 @@ class Stopwatch {
  private:
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
+
+/// After the work, on rank 0: where its time went, and the memory it took. Does nothing without --profile.
+void report_profile(const Context& context, const WorkOptions& options, const Workplace& workplace);
 
 /// "2 ranks x 1 thread": how the work was shared.
 std::string describe_ranks(const Context& context, int threads);

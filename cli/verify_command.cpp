@@ -37,7 +37,7 @@ void verify(const VerifyOptions& options, const Context& context) {
 
   const InterruptionGuard guard;
   const shard::ArchiveReader archive(options.archive);
-  if (archive.needs_model()) shard::require_model(archive, workplace.load_model());
+  if (archive.needs_model()) shard::require_model(archive, workplace.load_model().identity());
   std::vector<BlockId> blocks;
   for (std::uint32_t i = 0; i < archive.blocks().size(); ++i) blocks.push_back(BlockId{i});
   BlockWork work;
@@ -53,6 +53,7 @@ void verify(const VerifyOptions& options, const Context& context) {
   context.out << fmt::format("{}: intact: {} blocks decoded, {} bytes, {:.2f} s, {:.1f} KB/s ({})\n", options.archive,
                              blocks.size(), raw_bytes, seconds, static_cast<double>(raw_bytes) / 1000 / seconds,
                              describe_ranks(context, workplace.threads()));
+  report_profile(context, options.work, workplace);
 }
 
 }  // namespace

@@ -37,8 +37,12 @@ Message parse_body(ByteReader& reader) {
     }
     case 2:
       return Stop{};
-    case 3:
-      return Ready{reader.read<std::uint32_t>()};
+    case 3: {
+      Ready ready;
+      ready.model_blocks = reader.read<std::uint32_t>();
+      ready.cheap_blocks = reader.read<std::uint32_t>();
+      return ready;
+    }
     case 4: {
       BlockDone done;
       done.block = BlockId{reader.read<std::uint32_t>()};
@@ -74,7 +78,10 @@ Bytes serialize(const Message& message) {
                    for (const BlockId block : assign.blocks) writer.write(number(block));
                  },
                  [](const Stop&) {},
-                 [&](const Ready& ready) { writer.write(ready.capacity); },
+                 [&](const Ready& ready) {
+                   writer.write(ready.model_blocks);
+                   writer.write(ready.cheap_blocks);
+                 },
                  [&](const BlockDone& done) {
                    writer.write(number(done.block));
                    writer.write(done.offset_bytes);

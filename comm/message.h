@@ -33,9 +33,10 @@ struct Stop {
 
 // From a worker.
 
-/// Wants work: at most `capacity` blocks at once.
+/// Wants work: at most so many blocks at once, of those that the model codes and of the cheap ones.
 struct Ready {
-  std::uint32_t capacity = 1;
+  std::uint32_t model_blocks = 1;
+  std::uint32_t cheap_blocks = 1;
   bool operator==(const Ready&) const = default;
 };
 /// The block is done; a compressed one is durable at this place of the worker's shard file.

@@ -37,6 +37,12 @@ shard::Check8 footer_check_of(const File& archive) {
   return check;
 }
 
+void choose_model(shard::Plan& plan, const CompressRequest& request) {
+  const ModelChoice choice = request.choose_model();
+  plan.model = choice.identity;
+  plan.lane_limit = choice.lane_limit;
+}
+
 }  // namespace
 
 CompressJob::CompressJob(const CompressRequest& request) : output_(request.output), force_(request.force) {
@@ -51,7 +57,7 @@ CompressJob::CompressJob(const CompressRequest& request) : output_(request.outpu
   const std::filesystem::path job_path = shard::job_directory_of(output_);
   plan_ =
       make_plan(scan(request.inputs, {absolute_path(output_), absolute_path(job_path)}, request.warn), request.options);
-  if (needs_model(plan_)) plan_.model = request.model_identity();
+  if (needs_model(plan_)) choose_model(plan_, request);
   directory_ = std::make_unique<JobDirectory>(job_path);
   open_job(request);
 }
@@ -70,7 +76,7 @@ bool CompressJob::finish_interrupted_removal(const CompressRequest& request) {
     // The same corpus as then? Otherwise the user wants a new archive and must say so.
     const auto scanned = scan(request.inputs, {absolute_path(output_), absolute_path(job_path)}, request.warn);
     shard::Plan wanted = make_plan(scanned, request.options);
-    if (needs_model(wanted)) wanted.model = request.model_identity();
+    if (needs_model(wanted)) choose_model(wanted, request);
     const shard::Plan old = shard::parse_plan(read_file(job_path / shard::kPlanName, kMaxPlanBytes), job_path.string());
     if (!plan_difference(old, wanted).empty()) return false;
   }

@@ -16,13 +16,19 @@
 
 namespace fz::coordinator {
 
+/// What coding with a model depends on.
+struct ModelChoice {
+  shard::ModelIdentity identity;
+  std::uint32_t lane_limit = shard::kMaxLanes;
+};
+
 struct CompressRequest {
   std::vector<std::string> inputs;
   std::filesystem::path output;
   bool force = false;  ///< Replace an existing output; discard a job that does not fit.
   PlanOptions options;
   /// Called when the plan has text; may throw Error(kModel) and the like.
-  std::function<shard::ModelIdentity()> model_identity;
+  std::function<ModelChoice()> choose_model;
   Warn warn;
 };
 

@@ -40,7 +40,7 @@ void dispatch(Scheduler& scheduler, comm::CoordinatorLink& link, const comm::Beg
       for (const auto& [rank, block] : done) scheduler.on_block_done(rank, block.block);
       send_all(link, scheduler.after_done());
     }
-    for (const auto& [rank, wish] : ready) send_all(link, scheduler.on_ready(rank, wish.capacity));
+    for (const auto& [rank, wish] : ready) send_all(link, scheduler.on_ready(rank, wish));
     hooks.idle();
     if (!arrived) link.wait(kIdlePeriod);
   }

@@ -9,7 +9,7 @@ std::vector<Scheduler::Item> block_items(const shard::ArchiveReader& archive, co
   for (const BlockId block : blocks)
     items.push_back({block, !shard::needs_model(archive.blocks()[number(block)].codec)});
   // The slow ones first: then ranks finish together.
-  std::stable_sort(items.begin(), items.end(), [](const auto& a, const auto& b) { return a.batchable < b.batchable; });
+  std::stable_sort(items.begin(), items.end(), [](const auto& a, const auto& b) { return a.is_cheap < b.is_cheap; });
   return items;
 }
 

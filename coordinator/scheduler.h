@@ -1,11 +1,12 @@
 // Who works on what: a state machine without clock, threads or MPI. Events go in, messages come out; the caller carries
-// them. Blocks are dealt in order, one at a time, to whoever is ready, so a fast rank gets more of them; cheap blocks
-// in batches. Rank 0 only.
+// them. Blocks are dealt in order to whoever is ready, so a fast rank gets more of them: a few at a time, as many as
+// the rank can work on at once, but never more than its fair share of what is left. Rank 0 only.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -24,7 +25,7 @@ class Scheduler {
  public:
   struct Item {
     BlockId block{};
-    bool batchable = false;  ///< Coded by one thread: a worker takes as many as it has threads.
+    bool is_cheap = false;  ///< Needs no model.
   };
 
   /// `ranks` workers, numbered from 0.
@@ -32,7 +33,7 @@ class Scheduler {
 
   /// The worker wants work. Unless there is some, it hears again when a lost rank's blocks come back or when all is
   /// done.
-  std::vector<Outgoing> on_ready(Rank rank, std::uint32_t capacity);
+  std::vector<Outgoing> on_ready(Rank rank, const comm::Ready& ready);
   /// True when the block is finished by this; false when it was before (a rank that was given up had done it after
   /// all).
   bool on_block_done(Rank rank, BlockId block);
@@ -51,15 +52,17 @@ class Scheduler {
     bool lost = false;
     bool stopped = false;
     bool finished = false;
-    std::uint32_t capacity = 0;  ///< Not 0: idle, waiting for an assignment.
+    std::optional<comm::Ready> ready;  ///< Set: idle, waiting for an assignment.
     std::set<BlockId> assigned;
   };
 
   RankState& state_of(Rank rank);
   void deal(std::vector<Outgoing>& outgoing);
+  /// The next blocks of one kind.
+  std::vector<BlockId> take(const comm::Ready& ready, std::size_t most);
 
   std::deque<Item> queue_;
-  std::map<BlockId, bool> batchable_;  ///< Of every block that is not done.
+  std::map<BlockId, bool> is_cheap_;  ///< Of every block that is not done.
   std::size_t open_ = 0;
   std::vector<RankState> ranks_;
 };

@@ -13,13 +13,25 @@ std::size_t round_up(std::size_t n, std::size_t unit) {
 void weighted_sums(const Kernels& kernels, const PackedOperand& values, std::size_t rows, std::size_t keys,
                    const float* factors, AttentionScratch& scratch, float* output, std::size_t output_stride) {
   const std::size_t head_width = values.columns;
-  std::fill_n(scratch.totals.data(), rows * head_width, 0);
-  for (std::size_t begin = 0; begin < keys; begin += kMaxKeysPerSum) {
-    const std::size_t count = std::min(kMaxKeysPerSum, keys - begin);
+  const auto sum_run = [&](std::size_t begin, std::size_t count) {
     PackedOperand run = values;
     run.data += packed_offset(0, begin, values.depth);
     kernels.product_s16(scratch.weights.data() + begin, scratch.padded_context, rows, run, round_up(count, kPanelDepth),
                         scratch.sums.data(), scratch.padded_head_width);
+  };
+  if (keys <= kMaxKeysPerSum) {  // the usual case
+    sum_run(0, keys);
+    for (std::size_t row = 0; row < rows; ++row) {
+      const std::int32_t* sums = scratch.sums.data() + row * scratch.padded_head_width;
+      for (std::size_t c = 0; c < head_width; ++c) {
+        output[row * output_stride + c] = static_cast<float>(sums[c]) * factors[row];
+      }
+    }
+    return;
+  }
+  std::fill_n(scratch.totals.data(), rows * head_width, 0);
+  for (std::size_t begin = 0; begin < keys; begin += kMaxKeysPerSum) {
+    sum_run(begin, std::min(kMaxKeysPerSum, keys - begin));
     for (std::size_t row = 0; row < rows; ++row) {
       const std::int32_t* sums = scratch.sums.data() + row * scratch.padded_head_width;
       std::int64_t* totals = scratch.totals.data() + row * head_width;

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/profile.h"
 #include "model/attention.h"
 #include "model/kernels/numerics_constants.h"
 #include "model/packed_matrix.h"
@@ -14,6 +15,9 @@ namespace {
 
 /// Rows that go through a layer together: their intermediate sums stay in the second-level cache.
 constexpr std::size_t kBlockRows = 48;
+/// Lanes that are stepped together: more would share the weights' way from memory further, but leave threads idle at
+/// the end of a step.
+constexpr std::size_t kStepRows = 32;
 /// Rows that go through the head together.
 constexpr std::size_t kHeadRows = 24;
 
@@ -101,6 +105,7 @@ struct Engine::State {
   std::vector<PackedLayer> layers;
   PackedMatrix head;
   std::vector<std::unique_ptr<Scratch>> scratch;  // one for each thread
+  std::size_t result_size;                        // of a scratch's largest product
   float score_scale;                              // log2(e) / √head_width
 
   State(std::shared_ptr<const Model> model_in, const Kernels& kernels_in, ThreadPool& pool_in)
@@ -109,9 +114,9 @@ struct Engine::State {
         pool(pool_in),
         layers(model->layers.begin(), model->layers.end()),
         head(pack({&model->output_head()})),
+        result_size(largest_result(layers, head)),
         score_scale(numerics::kLog2E / std::sqrt(static_cast<float>(model->config.head_width))) {
     const std::size_t depth = largest_depth(layers, head);
-    const std::size_t result_size = largest_result(layers, head);
     for (int thread = 0; thread < pool.threads(); ++thread)
       scratch.push_back(std::make_unique<Scratch>(model->config, depth, result_size));
   }
@@ -132,6 +137,8 @@ struct Engine::State {
   }
 
   void multiply(Scratch& s, std::size_t rows, const PackedMatrix& matrix) const {
+    const StageScope stage(Stage::kProduct);
+    Profile::add_product_operations(2 * rows * matrix.outputs() * matrix.depth());
     kernels.product_s8(s.quantized.data(), rows, matrix.operand(), s.result.data(), matrix.padded_outputs(),
                        s.product.data());
   }
@@ -189,6 +196,7 @@ struct Engine::State {
     normed_product(s, x, rows.size(), model->layers[layer].attention_norm, layers[layer].query_key_value);
     for (std::size_t row = 0; row < rows.size(); ++row) write_heads(s, layer, row, rows[row]);
     for (std::size_t begin = 0, end; begin < rows.size(); begin = end) {
+      const StageScope stage(Stage::kAttention);
       end = begin + 1;
       while (end < rows.size() && rows[end].cache == rows[begin].cache) ++end;
       attend(config(), kernels, *rows[begin].cache, layer, rows[begin].position, end - begin,
@@ -218,6 +226,7 @@ struct Engine::State {
 
   /// All of s.rows, embedded in s.residual, through the layers. Rows of one cache are consecutive and in order.
   void run_layers(Scratch& s) const {
+    const StageScope stage(Stage::kElementwise);
     for (std::size_t layer = 0; layer < layers.size(); ++layer) {
       for (std::size_t begin = 0; begin < s.rows.size(); begin += kBlockRows) {
         const std::size_t count = std::min(kBlockRows, s.rows.size() - begin);
@@ -230,6 +239,7 @@ struct Engine::State {
 
   template <typename Visit>  // void(std::size_t row, const float* logits)
   void run_head(Scratch& s, const Visit& visit) const {
+    const StageScope stage(Stage::kTable);
     for (std::size_t begin = 0; begin < s.rows.size(); begin += kHeadRows) {
       const std::size_t count = std::min(kHeadRows, s.rows.size() - begin);
       normed_product(s, s.residual.data() + begin * config().width, count, model->final_norm, head);
@@ -269,7 +279,8 @@ void Engine::step(std::span<const StepInput> inputs, const StepVisitor& visitor)
   // Groups are as even as threads allow, and no larger than the residual buffer holds.
   const std::size_t threads = static_cast<std::size_t>(state.pool.threads());
   const std::size_t per_thread = (inputs.size() + threads - 1) / threads;
-  const std::size_t group_size = std::clamp<std::size_t>(per_thread, 1, state.config().context);
+  const std::size_t group_size =
+      std::clamp<std::size_t>(per_thread, 1, std::min<std::size_t>(kStepRows, state.config().context));
   const std::size_t groups = (inputs.size() + group_size - 1) / group_size;
   state.pool.parallel_for(groups, [&](std::size_t group, int thread) {
     Scratch& s = *state.scratch[thread];
@@ -297,6 +308,17 @@ const Kernels& Engine::kernels() const {
 }
 ThreadPool& Engine::pool() const {
   return state_->pool;
+}
+std::size_t Engine::memory_bytes() const {
+  std::size_t packed = state_->head.size_bytes();
+  for (const PackedLayer& layer : state_->layers) {
+    packed += layer.query_key_value.size_bytes() + layer.attention_output.size_bytes() + layer.gate_up.size_bytes() +
+              layer.down.size_bytes();
+  }
+  const ModelConfig& config = state_->config();
+  const std::size_t scratch = KvShape(config).cache_bytes + sizeof(float) * config.context * config.width +
+                              sizeof(std::int32_t) * state_->result_size;
+  return 2 * packed + scratch * state_->scratch.size();  // the model holds the weights once more, in rows
 }
 
 }  // namespace fz::model

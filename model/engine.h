@@ -43,6 +43,8 @@ class Engine {
   const Model& model() const;
   const Kernels& kernels() const;
   ThreadPool& pool() const;
+  /// Bytes of model, packed weights and scratch.
+  std::size_t memory_bytes() const;
 
  private:
   struct State;

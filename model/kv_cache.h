@@ -2,7 +2,9 @@
 // per token and head, written once (docs/numerics.md, section 6). Plain data; a cache is used by one thread at a time.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "model/packed_matrix.h"
@@ -48,12 +50,19 @@ class KvCache {
 
   void write(std::size_t layer, std::size_t head, std::size_t at, const std::int8_t* key, float key_scale,
              const std::int8_t* value, float value_scale) {
-    std::int8_t* keys = page_keys(layer, head);
-    std::int8_t* values = page_values(layer, head);
-    for (std::size_t c = 0; c < shape_->head_width; ++c) {
-      keys[packed_offset(at, c, shape_->head_width)] = key[c];
-      values[packed_offset(c, at, shape_->padded_context)] = value[c];
+    // Within a panel a key's groups of 4 lie a line of 64 bytes apart, and so do a value's groups of 16 columns.
+    constexpr std::size_t kLineBytes = kPanelColumns * kPanelDepth;
+    const std::size_t head_width = shape_->head_width;
+    std::int8_t* keys = page_keys(layer, head) + packed_offset(at, 0, head_width);
+    std::size_t c = 0;
+    for (; c + kPanelDepth <= head_width; c += kPanelDepth) std::memcpy(keys + c * kPanelColumns, key + c, kPanelDepth);
+    for (; c < head_width; ++c) keys[packed_offset(0, c, head_width)] = key[c];
+    std::int8_t* panel = page_values(layer, head) + packed_offset(0, at, shape_->padded_context);
+    for (c = 0; c < head_width; c += kPanelColumns, panel += shape_->padded_context * kPanelColumns) {
+      const std::size_t columns = std::min(kPanelColumns, head_width - c);
+      for (std::size_t i = 0; i < columns; ++i) panel[i * kPanelDepth] = value[c + i];
     }
+    static_assert(packed_offset(0, kPanelDepth, 64) == kLineBytes);
     page_scales(layer, head)[at] = key_scale;
     page_scales(layer, head)[shape_->padded_context + at] = value_scale;
   }

@@ -51,6 +51,7 @@ class PackedMatrix {
   /// Columns of the matrix padded to kDepthAlignment: the stride of the left operand.
   std::size_t depth() const { return depth_; }
   const float* scales() const { return scales_.data(); }
+  std::size_t size_bytes() const { return data_.size(); }
   PackedOperand operand() const { return {data_.data(), column_sums_.data(), outputs_, depth_}; }
 
  private:

@@ -9,7 +9,6 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "base/ids.h"
-#include "shard/language_model_codec.h"
 
 namespace fz::shard {
 
@@ -50,6 +49,13 @@ constexpr int codec_count(std::uint16_t format_version) {
 constexpr std::uint16_t format_version_of(Codec codec) {
   return static_cast<int>(codec) < codec_count(1) ? 1 : 2;
 }
+
+/// How a lane's tokens become bits.
+enum class TokenCoder : std::uint8_t {
+  kRange = 0,  ///< Binary decisions down the code tree, one range-coder stream per lane; the model alone.
+  kRanks = 1,  ///< FineZip's: rank of the true token among the logits, then bzip2.
+  kMixed = 2,  ///< As kRange, with the memory's predictions mixed in.
+};
 
 const char* codec_name(Codec codec);
 constexpr bool needs_model(Codec codec) {
@@ -95,6 +101,12 @@ struct BlockHeader {
   Check8 payload_check{};
 
   bool operator==(const BlockHeader&) const = default;
+};
+
+/// As an archive or a shard file holds it.
+struct StoredBlock {
+  BlockHeader header;
+  Bytes payload;
 };
 
 struct Footer {

@@ -22,11 +22,6 @@ struct IndexedBlock {
   std::uint64_t file_offset = 0;  ///< Of the block header.
 };
 
-struct StoredBlock {
-  BlockHeader header;
-  Bytes payload;
-};
-
 class ArchiveReader {
  public:
   /// Throws Error(kInput) when the file cannot be read, Error(kCorrupt) or Error(kUnsupported) when it is no good

@@ -1,87 +1,143 @@
 #include "shard/block_codec.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
+#include "base/profile.h"
 #include "shard/fallback_codecs.h"
 #include "shard/memory_codec.h"
 
 namespace fz::shard {
+namespace {
+
+/// What a block can become; the last is the model's or, without one, the memory's.
+using Candidates = std::array<std::pair<Codec, Bytes>, 3>;
+constexpr std::size_t kLast = 2;
+
+/// zstd at its highest levels holds tables of this size whatever the input.
+constexpr std::uint64_t kZstdBytes = std::uint64_t{96} << 20;
+constexpr std::uint64_t kOtherBytes = std::uint64_t{32} << 20;
+
+std::pair<Codec, Bytes> try_codec(std::size_t index, ByteSpan raw) {
+  const StageScope stage(Stage::kFallback);
+  if (index == 0) return {Codec::kZstd, zstd_compress(raw)};
+  if (index == 1) return {Codec::kBzip2, bzip2_compress(raw)};
+  return {Codec::kMemory, memory_compress(raw)};
+}
+
+/// The smallest wins, the lowest codec number among equals; a model payload of no bytes never does.
+StoredBlock choose(const RawBlock& block, Candidates& candidates) {
+  StoredBlock stored;
+  stored.header.codec = Codec::kStored;
+  Bytes* best = nullptr;
+  for (auto& [codec, payload] : candidates) {
+    if (payload.empty() || payload.size() >= (best == nullptr ? block.raw.size() : best->size())) continue;
+    best = &payload;
+    stored.header.codec = codec;
+  }
+  stored.payload = best == nullptr ? block.raw : std::move(*best);
+  stored.header.id = block.id;
+  stored.header.raw_offset = block.raw_offset;
+  stored.header.raw_bytes = static_cast<std::uint32_t>(block.raw.size());
+  stored.header.payload_bytes = static_cast<std::uint32_t>(stored.payload.size());
+  stored.header.raw_hash = hash16(block.raw);
+  stored.header.payload_check = check8(stored.payload);
+  return stored;
+}
+
+void require_intact_payload(const StoredBlock& block, const std::string& place) {
+  if (block.payload.size() != block.header.payload_bytes || check8(block.payload) != block.header.payload_check) {
+    fail(ErrorCode::kCorrupt, "{}: the stored bytes are damaged (check differs)", place);
+  }
+}
+
+Bytes decode_without_model(const StoredBlock& block, const std::string& place) {
+  const StageScope stage(Stage::kFallback);
+  switch (block.header.codec) {
+    case Codec::kZstd:
+      return zstd_decompress(block.payload, block.header.raw_bytes, place);
+    case Codec::kBzip2:
+      return bzip2_decompress(block.payload, block.header.raw_bytes, place);
+    case Codec::kMemory:
+      return memory_decompress(block.payload, block.header.raw_bytes, place);
+    default:
+      return block.payload;
+  }
+}
+
+}  // namespace
 
 std::string block_place(const std::string& source, BlockId id, std::uint64_t raw_offset) {
   return fmt::format("{}: block {} (offset {})", source, number(id), raw_offset);
 }
 
-EncodedBlock encode_block(BlockId id, std::uint64_t raw_offset, ByteSpan raw, TextCodec* text, TokenCoder coder,
-                          ThreadPool* pool) {
-  FZ_CHECK(!raw.empty() && raw.size() <= kMaxBlockBytes);
-  std::array<std::pair<Codec, Bytes>, 3> candidates;
-  const auto run_candidate = [&](std::size_t index, int) {
-    candidates[index] = index == 0   ? std::pair(Codec::kZstd, zstd_compress(raw))
-                        : index == 1 ? std::pair(Codec::kBzip2, bzip2_compress(raw))
-                                     : std::pair(Codec::kMemory, memory_compress(raw));
-  };
-  const std::size_t without_pool_inside = text == nullptr ? 3 : 2;
-  if (pool != nullptr) {
-    pool->parallel_for(without_pool_inside, run_candidate);
-  } else {
-    for (std::size_t index = 0; index < without_pool_inside; ++index) run_candidate(index, 0);
+std::vector<StoredBlock> encode_blocks(std::span<const RawBlock> blocks, TextCodec* text,
+                                       const EncodeSettings& settings, ThreadPool& pool) {
+  for (const RawBlock& block : blocks) FZ_CHECK(!block.raw.empty() && block.raw.size() <= kMaxBlockBytes);
+  std::vector<Candidates> candidates(blocks.size());
+  const std::size_t tried = text == nullptr ? kLast + 1 : kLast;
+  pool.parallel_for(blocks.size() * tried, [&](std::size_t i, int) {
+    const std::size_t index = tried - 1 - i / blocks.size();  // the slowest first
+    const std::size_t block = i % blocks.size();
+    candidates[block][index] = try_codec(index, blocks[block].raw);
+  });
+  if (text != nullptr) {
+    std::vector<ByteSpan> raws;
+    for (const RawBlock& block : blocks) raws.push_back(block.raw);
+    std::vector<Bytes> payloads = text->encode(raws, settings);
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      candidates[i][kLast] = {model_codec(settings.coder), std::move(payloads[i])};
+    }
   }
-  if (text != nullptr) candidates[2] = {model_codec(coder), text->encode(raw, coder)};
-
-  // The smallest wins, the lowest codec number among equals; a model payload of no bytes never does.
-  EncodedBlock block;
-  block.header.codec = Codec::kStored;
-  std::size_t smallest = raw.size();
-  for (std::size_t i = 0; i < candidates.size(); ++i) {
-    const std::size_t size = candidates[i].second.size();
-    if (size == 0 || size >= smallest) continue;
-    smallest = size;
-    block.header.codec = candidates[i].first;
-  }
-  block.payload.assign(raw.begin(), raw.end());
-  for (auto& [codec, payload] : candidates) {
-    if (codec == block.header.codec && codec != Codec::kStored) block.payload = std::move(payload);
-  }
-  block.header.id = id;
-  block.header.raw_offset = raw_offset;
-  block.header.raw_bytes = static_cast<std::uint32_t>(raw.size());
-  block.header.payload_bytes = static_cast<std::uint32_t>(block.payload.size());
-  block.header.raw_hash = hash16(raw);
-  block.header.payload_check = check8(block.payload);
-  return block;
+  std::vector<StoredBlock> stored;
+  for (std::size_t i = 0; i < blocks.size(); ++i) stored.push_back(choose(blocks[i], candidates[i]));
+  return stored;
 }
 
-Bytes decode_block(const BlockHeader& header, ByteSpan payload, TextCodec* text, const std::string& source) {
-  const std::string place = block_place(source, header.id, header.raw_offset);
-  if (payload.size() != header.payload_bytes || check8(payload) != header.payload_check) {
-    fail(ErrorCode::kCorrupt, "{}: the stored bytes are damaged (check differs)", place);
+std::vector<Bytes> decode_blocks(std::span<const StoredBlock> blocks, TextCodec* text, const std::string& source,
+                                 ThreadPool& pool) {
+  std::vector<std::string> places;
+  std::vector<StoredPayload> for_model;
+  std::vector<std::size_t> cheap;
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    const BlockHeader& header = blocks[i].header;
+    places.push_back(block_place(source, header.id, header.raw_offset));
+    require_intact_payload(blocks[i], places[i]);
+    if (needs_model(header.codec)) {
+      for_model.push_back({blocks[i].payload, header.raw_bytes, token_coder(header.codec), places[i]});
+    } else {
+      cheap.push_back(i);
+    }
   }
-  Bytes raw;
-  switch (header.codec) {
-    case Codec::kStored:
-      raw.assign(payload.begin(), payload.end());
-      break;
-    case Codec::kZstd:
-      raw = zstd_decompress(payload, header.raw_bytes, place);
-      break;
-    case Codec::kBzip2:
-      raw = bzip2_decompress(payload, header.raw_bytes, place);
-      break;
-    case Codec::kModelRange:
-    case Codec::kModelRanks:
-    case Codec::kModelMixed:
-      FZ_CHECK(text != nullptr);
-      raw = text->decode(payload, header.raw_bytes, token_coder(header.codec), place);
-      break;
-    case Codec::kMemory:
-      raw = memory_decompress(payload, header.raw_bytes, place);
-      break;
+  std::vector<Bytes> raws(blocks.size());
+  pool.parallel_for(cheap.size(), [&](std::size_t i, int) {
+    raws[cheap[i]] = decode_without_model(blocks[cheap[i]], places[cheap[i]]);
+  });
+  if (!for_model.empty()) {
+    FZ_CHECK(text != nullptr);
+    std::vector<Bytes> decoded = text->decode(for_model);
+    for (std::size_t i = 0, next = 0; i < blocks.size(); ++i) {
+      if (needs_model(blocks[i].header.codec)) raws[i] = std::move(decoded[next++]);
+    }
   }
-  if (raw.size() != header.raw_bytes || hash16(raw) != header.raw_hash) {
-    fail(ErrorCode::kCorrupt, "{}: the decoded bytes are not the original ones (hash differs)", place);
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    if (raws[i].size() != blocks[i].header.raw_bytes || hash16(raws[i]) != blocks[i].header.raw_hash) {
+      fail(ErrorCode::kCorrupt, "{}: the decoded bytes are not the original ones (hash differs)", places[i]);
+    }
   }
-  return raw;
+  return raws;
+}
+
+Footprint cheap_footprint(Direction direction, std::uint32_t block_bytes, int threads) {
+  const std::uint64_t tables = memory_codec_bytes(block_bytes);
+  return {kOtherBytes, 3 * std::uint64_t{block_bytes} + tables + (direction == Direction::kEncode ? kZstdBytes : 0),
+          static_cast<std::uint32_t>(threads)};
+}
+
+std::uint32_t Footprint::blocks_within(std::uint64_t limit_bytes) const {
+  const std::uint64_t left_bytes = limit_bytes - std::min(limit_bytes, fixed_bytes);
+  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(left_bytes / bytes_per_block, 1, useful_blocks));
 }
 
 }  // namespace fz::shard

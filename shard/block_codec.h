@@ -1,8 +1,9 @@
-// One block: raw bytes to the smallest payload and back (docs/format.md, "Block"). Pure functions around the codecs.
+// Blocks: raw bytes to the smallest payload and back (docs/format.md, "Block"). Pure functions around the codecs.
 #pragma once
 
-#include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/thread_pool.h"
@@ -11,19 +12,25 @@
 
 namespace fz::shard {
 
-struct EncodedBlock {
-  BlockHeader header;
-  Bytes payload;
+/// A block's place in the corpus and its bytes.
+struct RawBlock {
+  BlockId id{};
+  std::uint64_t raw_offset = 0;
+  Bytes raw;
 };
 
-/// Tries every codec that fits and keeps the smallest payload; `text` is null for binary files and where no model is
-/// used: then the memory alone is tried. `pool` may be null.
-EncodedBlock encode_block(BlockId id, std::uint64_t raw_offset, ByteSpan raw, TextCodec* text, TokenCoder coder,
-                          ThreadPool* pool);
+/// Tries every codec that fits and keeps each block's smallest payload; the same whatever other blocks go along. `text`
+/// is null for binary files and where no model is used: then the memory alone is tried.
+std::vector<StoredBlock> encode_blocks(std::span<const RawBlock> blocks, TextCodec* text,
+                                       const EncodeSettings& settings, ThreadPool& pool);
 
-/// Throws Error(kCorrupt) naming `source`, block and offset unless the payload yields exactly the bytes that the
-/// header's hash names. `text` may be null when the codec needs no model.
-Bytes decode_block(const BlockHeader& header, ByteSpan payload, TextCodec* text, const std::string& source);
+/// The raw bytes of each block. Throws Error(kCorrupt) naming `source`, block and offset unless each payload yields
+/// exactly the bytes that the header's hash names. `text` may be null when no codec needs a model.
+std::vector<Bytes> decode_blocks(std::span<const StoredBlock> blocks, TextCodec* text, const std::string& source,
+                                 ThreadPool& pool);
+
+/// Of blocks that need no model.
+Footprint cheap_footprint(Direction direction, std::uint32_t block_bytes, int threads);
 
 /// "corpus.fz: block 17 (offset 1048576)": how errors name a block.
 std::string block_place(const std::string& source, BlockId id, std::uint64_t raw_offset);

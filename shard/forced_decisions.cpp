@@ -7,13 +7,15 @@
 namespace fz::shard {
 namespace {
 
-/// Enough chunks at a time to keep all threads busy, few enough to bound the memory.
-std::uint32_t choose_window(const model::Engine& engine, const std::vector<Lane>& lanes) {
+/// Chunks for each thread in a window: enough to keep all threads busy to its end, few enough to bound the memory.
+constexpr std::size_t kChunksOfThread = 8;
+
+std::uint32_t choose_window(const model::Engine& engine, std::span<const TokenBlock> blocks, std::size_t lane_count) {
   const std::uint32_t context = engine.model().config.context;
-  const auto wanted_chunks = static_cast<std::uint32_t>(engine.pool().threads()) * 8;
-  const std::uint32_t longest_chunks = (longest_lane(lanes) + context - 1) / context;
-  const auto lane_count = static_cast<std::uint32_t>(lanes.size());
-  return std::clamp(wanted_chunks / lane_count, 1u, std::max(longest_chunks, 1u)) * context;
+  const std::size_t wanted_chunks = static_cast<std::size_t>(engine.pool().threads()) * kChunksOfThread;
+  const std::uint32_t longest_chunks = (longest_lane(blocks) + context - 1) / context;
+  const auto chunks_of_lane = static_cast<std::uint32_t>(wanted_chunks / lane_count);
+  return std::clamp(chunks_of_lane, 1u, std::max(longest_chunks, 1u)) * context;
 }
 
 }  // namespace
@@ -26,26 +28,36 @@ std::vector<model::FrequencyTable> make_frequency_tables(const model::Engine& en
   return tables;
 }
 
-ForcedDecisions::ForcedDecisions(model::Engine& engine, std::span<const model::TokenId> tokens,
-                                 const std::vector<Lane>& lanes)
+ForcedDecisions::ForcedDecisions(model::Engine& engine, std::span<const TokenBlock> blocks)
     : engine_(engine),
-      tokens_(tokens),
-      lanes_(lanes),
+      blocks_(blocks),
+      lanes_(lanes_of(blocks)),
       context_(engine.model().config.context),
-      window_(choose_window(engine, lanes)),
+      window_(choose_window(engine, blocks, lanes_.size())),
       depth_(code_tree_depth(engine.model().config.vocabulary_size)),
       tables_(make_frequency_tables(engine)),
-      probabilities_(lanes.size() * window_ * static_cast<std::size_t>(depth_)) {}
+      probabilities_(lanes_.size() * window_ * static_cast<std::size_t>(depth_)) {
+  std::size_t first = 0;
+  for (const TokenBlock& block : blocks) {
+    first_lane_.push_back(first);
+    first += block.lanes.size();
+  }
+}
+
+std::size_t ForcedDecisions::bytes_per_lane(const model::ModelConfig& config) {
+  return config.context * static_cast<std::size_t>(code_tree_depth(config.vocabulary_size)) * sizeof(Probability);
+}
 
 void ForcedDecisions::predict(std::uint32_t start) {
   std::vector<std::span<const model::TokenId>> chunks;
   std::vector<std::size_t> slots;  // of each chunk's first token in probabilities_
-  for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
-    for (std::uint32_t at = start; at < start + window_; at += context_) {
-      const std::uint32_t begin = lanes_[lane].begin + at;
-      if (begin >= lanes_[lane].end) break;
-      chunks.push_back(tokens_.subspan(begin, std::min(context_, lanes_[lane].end - begin)));
-      slots.push_back(lane * window_ + (at - start));
+  for (const BlockLane& place : lanes_) {
+    const TokenBlock& block = blocks_[place.block];
+    const Lane& lane = block.lanes[place.lane];
+    for (std::uint32_t i = 0; i < window_ && start + i < lane.end - lane.begin; i += context_) {
+      const std::uint32_t begin = lane.begin + start + i;
+      chunks.push_back(std::span(block.tokens).subspan(begin, std::min(context_, lane.end - begin)));
+      slots.push_back(slot(place.block, place.lane, i));
     }
   }
   engine_.prefill(chunks, [&](std::size_t chunk, std::size_t position, int thread, const float* logits) {

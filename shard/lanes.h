@@ -27,11 +27,12 @@ inline std::uint32_t longest_lane(const std::vector<Lane>& lanes) {
   return longest;
 }
 
-/// Lanes the encoder chooses: a power of two.
-inline std::uint32_t choose_lane_count(std::uint32_t tokens, std::uint32_t context) {
+/// Lanes the encoder chooses: a power of two, at most `limit`.
+inline std::uint32_t choose_lane_count(std::uint32_t tokens, std::uint32_t context, std::uint32_t limit = kMaxLanes) {
   const std::uint32_t chunks = tokens / context;
-  if (chunks >= kManyLanes * kChunksForManyLanes) return kManyLanes;
-  return std::bit_floor(std::clamp(chunks / kChunksForFewLanes, 1u, kFewLanes));
+  const std::uint32_t wanted =
+      chunks >= kManyLanes * kChunksForManyLanes ? kManyLanes : std::clamp(chunks / kChunksForFewLanes, 1u, kFewLanes);
+  return std::bit_floor(std::clamp(limit, 1u, wanted));
 }
 
 /// Whole chunks are dealt out as evenly as possible; so the chunks, and with them the model's predictions, do not

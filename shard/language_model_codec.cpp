@@ -3,84 +3,170 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/profile.h"
+#include "memory/memory.h"
 #include "model/backend.h"
 #include "model/engine.h"
 #include "model/tokenizer.h"
-#include "shard/lanes.h"
+#include "shard/forced_decisions.h"
 #include "shard/mixed_token_coder.h"
 #include "shard/range_token_coder.h"
 #include "shard/rank_token_coder.h"
+#include "shard/token_stepper.h"
 
 namespace fz::shard {
+namespace {
+
+/// Lanes for each thread with which stepping is about as fast as it gets (docs/performance.md).
+constexpr std::uint32_t kLanesOfThread = 32;
+/// Of a block's raw bytes: themselves, the payload, four bytes for each token, of which there may be one a byte.
+constexpr std::uint64_t kBytesPerRawByte = 6;
+/// Program, libraries, file table.
+constexpr std::uint64_t kOtherBytes = std::uint64_t{48} << 20;
+
+/// A block's payload before its streams; the decoder comes when all blocks are known to be sound.
+struct PayloadHead {
+  ByteReader reader;
+  std::uint32_t token_count;
+  std::uint32_t lane_count;
+};
+
+PayloadHead read_head(const StoredPayload& block, std::uint32_t context) {
+  ByteReader reader(block.payload, block.source);
+  const std::uint64_t token_count = reader.read_varint();
+  if (token_count > block.raw_bytes)
+    reader.corrupt(fmt::format("{} tokens for {} bytes", token_count, block.raw_bytes));
+  const auto count = static_cast<std::uint32_t>(token_count);
+  const std::uint32_t lane_count = read_lane_count(reader, (count + context - 1) / context);
+  return {reader, count, lane_count};
+}
+
+}  // namespace
 
 struct LanguageModelCodec::State {
-  State(std::shared_ptr<const model::Model> model, ThreadPool& pool, const std::string& backend)
-      : tokenizer(model->tokenizer, model->name),
-        engine(model, model::choose_kernels(backend), pool),
+  State(std::shared_ptr<const model::Model> model, std::shared_ptr<ThreadPool> thread_pool, const std::string& backend)
+      : pool(std::move(thread_pool)),
+        tokenizer(model->tokenizer, model->name),
+        engine(model, model::choose_kernels(backend), *pool),
         alphabet(memory::Alphabet::of_tokens(model->config.vocabulary_size,
                                              [&](memory::Symbol token) { return tokenizer.token_bytes(token); })) {}
+
+  TokenBlock tokenize(ByteSpan raw, std::uint32_t lane_limit) const {
+    const StageScope stage(Stage::kTokenize);
+    const model::Tokenizer own = tokenizer;  // one for each thread; it shares the tables
+    TokenBlock block;
+    block.tokens = own.encode(raw);
+    const auto count = static_cast<std::uint32_t>(block.tokens.size());
+    const std::uint32_t context = engine.model().config.context;
+    block.lanes = divide_into_lanes(count, context, choose_lane_count(count, context, lane_limit));
+    return block;
+  }
+
+  std::unique_ptr<TokenDecoder> make_decoder(TokenCoder coder, ByteReader& reader, const std::vector<Lane>& lanes) {
+    switch (coder) {
+      case TokenCoder::kRange:
+        return make_range_decoder(engine, reader, lanes.size());
+      case TokenCoder::kRanks:
+        return make_rank_decoder(engine, reader, lanes);
+      case TokenCoder::kMixed:
+        return make_mixed_decoder(engine, alphabet, reader, lanes);
+    }
+    FZ_CHECK(false && "every coder has a decoder");
+    return nullptr;
+  }
+
+  Bytes detokenize(const TokenBlock& block, const StoredPayload& stored) const {
+    const StageScope stage(Stage::kTokenize);
+    Bytes raw;
+    raw.reserve(stored.raw_bytes);
+    for (const model::TokenId token : block.tokens) {
+      const ByteSpan bytes = tokenizer.token_bytes(token);
+      if (bytes.size() > stored.raw_bytes - raw.size()) {
+        fail(ErrorCode::kCorrupt, "{}: tokens hold more bytes than the block", stored.source);
+      }
+      raw.insert(raw.end(), bytes.begin(), bytes.end());
+    }
+    if (raw.size() != stored.raw_bytes) {
+      fail(ErrorCode::kCorrupt, "{}: tokens hold {} bytes, the block {}", stored.source, raw.size(), stored.raw_bytes);
+    }
+    return raw;
+  }
+
+  std::shared_ptr<ThreadPool> pool;
   model::Tokenizer tokenizer;
   model::Engine engine;
   memory::Alphabet alphabet;
 };
 
-LanguageModelCodec::LanguageModelCodec(std::shared_ptr<const model::Model> model, ThreadPool& pool,
+LanguageModelCodec::LanguageModelCodec(std::shared_ptr<const model::Model> model, std::shared_ptr<ThreadPool> pool,
                                        const std::string& backend)
-    : state_(std::make_unique<State>(std::move(model), pool, backend)) {}
+    : state_(std::make_unique<State>(std::move(model), std::move(pool), backend)) {}
 
 LanguageModelCodec::~LanguageModelCodec() = default;
 
-Bytes LanguageModelCodec::encode(ByteSpan raw, TokenCoder coder) {
-  const std::vector<model::TokenId> tokens = state_->tokenizer.encode(raw);
-  const std::uint32_t lane_count = choose_lane_count(static_cast<std::uint32_t>(tokens.size()), model().config.context);
-  ByteWriter writer;
-  writer.write_varint(tokens.size());
-  writer.write<std::uint8_t>(static_cast<std::uint8_t>(std::bit_width(lane_count) - 1));
-  switch (coder) {
-    case TokenCoder::kRange:
-      writer.write_bytes(encode_with_ranges(state_->engine, tokens, lane_count));
-      break;
-    case TokenCoder::kRanks:
-      writer.write_bytes(encode_with_ranks(state_->engine, tokens));
-      break;
-    case TokenCoder::kMixed:
-      writer.write_bytes(encode_mixed(state_->engine, state_->alphabet, tokens, lane_count));
-      break;
+std::vector<Bytes> LanguageModelCodec::encode(std::span<const ByteSpan> raws, const EncodeSettings& settings) {
+  State& state = *state_;
+  std::vector<TokenBlock> blocks(raws.size());
+  state.pool->parallel_for(raws.size(),
+                           [&](std::size_t i, int) { blocks[i] = state.tokenize(raws[i], settings.lane_limit); });
+  const std::vector<Bytes> bodies = settings.coder == TokenCoder::kRange ? encode_with_ranges(state.engine, blocks)
+                                    : settings.coder == TokenCoder::kRanks
+                                        ? encode_with_ranks(state.engine, blocks)
+                                        : encode_mixed(state.engine, state.alphabet, blocks);
+  std::vector<Bytes> payloads;
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    ByteWriter writer;
+    writer.write_varint(blocks[i].tokens.size());
+    writer.write<std::uint8_t>(static_cast<std::uint8_t>(std::bit_width(blocks[i].lanes.size()) - 1));
+    writer.write_bytes(bodies[i]);
+    payloads.push_back(writer.take());
   }
-  return writer.take();
+  return payloads;
 }
 
-Bytes LanguageModelCodec::decode(ByteSpan payload, std::uint32_t raw_bytes, TokenCoder coder,
-                                 const std::string& source) {
-  ByteReader reader(payload, source);
-  const std::uint64_t token_count = reader.read_varint();
-  if (token_count > raw_bytes) reader.corrupt(fmt::format("{} tokens for {} bytes", token_count, raw_bytes));
-  const auto count = static_cast<std::uint32_t>(token_count);
-  const std::uint32_t lane_count =
-      read_lane_count(reader, (count + model().config.context - 1) / model().config.context);
-  std::vector<model::TokenId> tokens;
-  switch (coder) {
-    case TokenCoder::kRange:
-      tokens = decode_with_ranges(state_->engine, reader, count, lane_count);
-      break;
-    case TokenCoder::kRanks:
-      tokens = decode_with_ranks(state_->engine, reader, count, lane_count);
-      break;
-    case TokenCoder::kMixed:
-      tokens = decode_mixed(state_->engine, state_->alphabet, reader, count, lane_count);
-      break;
+std::vector<Bytes> LanguageModelCodec::decode(std::span<const StoredPayload> payloads) {
+  State& state = *state_;
+  const std::uint32_t context = model().config.context;
+  std::vector<TokenBlock> blocks(payloads.size());
+  std::vector<std::unique_ptr<TokenDecoder>> decoders;
+  for (std::size_t i = 0; i < payloads.size(); ++i) {
+    PayloadHead head = read_head(payloads[i], context);
+    blocks[i].tokens.resize(head.token_count);
+    blocks[i].lanes = divide_into_lanes(head.token_count, context, head.lane_count);
+    decoders.push_back(state.make_decoder(payloads[i].coder, head.reader, blocks[i].lanes));
   }
-  Bytes raw;
-  raw.reserve(raw_bytes);
-  for (model::TokenId token : tokens) {
-    const ByteSpan bytes = state_->tokenizer.token_bytes(token);
-    if (bytes.size() > raw_bytes - raw.size()) reader.corrupt("tokens hold more bytes than the block");
-    raw.insert(raw.end(), bytes.begin(), bytes.end());
+  step_through_blocks(state.engine, blocks, decoders);
+  std::vector<Bytes> raws;
+  for (std::size_t i = 0; i < payloads.size(); ++i) raws.push_back(state.detokenize(blocks[i], payloads[i]));
+  return raws;
+}
+
+ModelIdentity LanguageModelCodec::identity() const {
+  return {model::kNumericsVersion, model().config.context, model().weights_hash, model().tokenizer_hash};
+}
+
+Footprint LanguageModelCodec::footprint(Direction direction, std::uint32_t block_bytes) const {
+  const model::ModelConfig& config = model().config;
+  const auto threads = static_cast<std::uint32_t>(state_->pool->threads());
+  // A block may have one token for each byte, but the tables stop growing long before.
+  const std::uint64_t block =
+      kBytesPerRawByte * block_bytes + memory::Memory::table_bytes(state_->alphabet, block_bytes);
+  Footprint footprint;
+  footprint.fixed_bytes = kOtherBytes + state_->engine.memory_bytes();
+  if (direction == Direction::kEncode) {
+    footprint.bytes_per_block = block + kManyLanes * ForcedDecisions::bytes_per_lane(config);
+    footprint.useful_blocks = threads;
+  } else {
+    footprint.bytes_per_block = block + kManyLanes * model::KvShape(config).cache_bytes;
+    footprint.useful_blocks = (threads * kLanesOfThread + kManyLanes - 1) / kManyLanes;
   }
-  if (raw.size() != raw_bytes) {
-    reader.corrupt(fmt::format("tokens hold {} bytes, the block {}", raw.size(), raw_bytes));
-  }
-  return raw;
+  return footprint;
+}
+
+std::uint32_t LanguageModelCodec::lane_limit(std::uint64_t limit_bytes) const {
+  // The memory's tables and the rest want the other half.
+  const std::uint64_t lanes = limit_bytes / 2 / model::KvShape(model().config).cache_bytes;
+  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(lanes, 1, kMaxLanes));
 }
 
 const model::Model& LanguageModelCodec::model() const {

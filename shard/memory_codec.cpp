@@ -45,6 +45,10 @@ void code_bytes(const std::vector<Lane>& lanes, const Decide& decide, const Done
 
 }  // namespace
 
+std::uint64_t memory_codec_bytes(std::uint32_t raw_bytes) {
+  return memory::Memory::table_bytes(byte_alphabet(), raw_bytes) + raw_bytes * sizeof(memory::Symbol);
+}
+
 Bytes memory_compress(ByteSpan raw) {
   const auto size = static_cast<std::uint32_t>(raw.size());
   const std::vector<Lane> lanes = divide_into_lanes(size, 1, kLanes);

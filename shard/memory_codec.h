@@ -1,12 +1,15 @@
-// A block of any bytes coded with the memory alone, no model (docs/format.md, "Body of codec 6"). Pure functions; about
-// 85 MB of tables each call.
+// A block of any bytes coded with the memory alone, no model (docs/format.md, "Body of codec 6"). Pure functions.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/bytes.h"
 
 namespace fz::shard {
+
+/// What either function holds beside its input and output.
+std::uint64_t memory_codec_bytes(std::uint32_t raw_bytes);
 
 Bytes memory_compress(ByteSpan raw);
 

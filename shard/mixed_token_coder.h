@@ -1,22 +1,26 @@
-// Tokens as binary decisions that the model and the memory predict together, one range-coder stream for each lane. Pure
-// but for the engine's scratch.
+// Tokens as binary decisions that the model and the memory predict together, one range-coder stream for each lane; each
+// block has a memory of its own. Pure but for the engine's scratch.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "base/bytes.h"
 #include "memory/alphabet.h"
 #include "model/engine.h"
+#include "shard/token_block.h"
+#include "shard/token_decoder.h"
 
 namespace fz::shard {
 
-/// The lanes' streams, as join_streams() lays them out. `alphabet`: the model's tokens.
-Bytes encode_mixed(model::Engine& engine, const memory::Alphabet& alphabet, std::span<const model::TokenId> tokens,
-                   std::uint32_t lane_count);
+/// For each block its lanes' streams, as join_streams() lays them out. `alphabet`: the model's tokens.
+std::vector<Bytes> encode_mixed(model::Engine& engine, const memory::Alphabet& alphabet,
+                                std::span<const TokenBlock> blocks);
 
-/// `reader` holds what encode_mixed returned. Throws Error(kCorrupt) when sizes do not fit.
-std::vector<model::TokenId> decode_mixed(model::Engine& engine, const memory::Alphabet& alphabet, ByteReader& reader,
-                                         std::uint32_t token_count, std::uint32_t lane_count);
+/// `reader` holds what encode_mixed returned for the block; its bytes and the alphabet must outlive the decoder. Throws
+/// Error(kCorrupt) when sizes do not fit.
+std::unique_ptr<TokenDecoder> make_mixed_decoder(const model::Engine& engine, const memory::Alphabet& alphabet,
+                                                 ByteReader& reader, std::span<const Lane> lanes);
 
 }  // namespace fz::shard

@@ -5,7 +5,7 @@
 namespace fz::shard {
 namespace {
 
-constexpr std::string_view kPlanMagic = "FZplan\x00\x01";
+constexpr std::string_view kPlanMagic = "FZplan\x00\x02";
 constexpr std::size_t kHashBytes = 32;
 
 void write_section(ByteWriter& writer, ByteSpan bytes) {
@@ -58,6 +58,7 @@ Bytes serialize_plan(const Plan& plan) {
   writer.write_bytes(as_byte_span({kPlanMagic.data(), 8}));
   writer.write(static_cast<std::uint8_t>(plan.coder));
   writer.write(plan.block_bytes);
+  writer.write(plan.lane_limit);
   writer.write(plan.model.numerics_version);
   writer.write(plan.model.context);
   writer.write_bytes(plan.model.weights_hash);
@@ -96,6 +97,8 @@ Plan parse_plan(ByteSpan bytes, const std::string& source) {
   plan.block_bytes = reader.read<std::uint32_t>();
   if (plan.block_bytes < kMinBlockBytes || plan.block_bytes > kMaxBlockBytes)
     reader.corrupt("block size is outside the limits");
+  plan.lane_limit = reader.read<std::uint32_t>();
+  if (plan.lane_limit == 0 || plan.lane_limit > kMaxLanes) reader.corrupt("lane limit is outside the limits");
   plan.model.numerics_version = reader.read<std::uint32_t>();
   plan.model.context = reader.read<std::uint32_t>();
   plan.model.weights_hash = read_hash(reader);

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "shard/archive_format.h"
 #include "shard/file_table.h"
+#include "shard/lanes.h"
 
 namespace fz::shard {
 
@@ -41,7 +42,8 @@ struct PlanBlock {
 struct Plan {
   TokenCoder coder = TokenCoder::kMixed;
   std::uint32_t block_bytes = kDefaultBlockBytes;
-  ModelIdentity model;  ///< None when no block is text, or when none is wanted.
+  ModelIdentity model;                   ///< None when no block is text, or when none is wanted.
+  std::uint32_t lane_limit = kMaxLanes;  ///< Most lanes of a block.
   std::vector<PlanInput> inputs;
   std::vector<PlanEntry> entries;  ///< In the order of the file table.
   std::vector<PlanBlock> blocks;   ///< Tile the corpus stream.

@@ -1,44 +1,62 @@
 #include "shard/range_token_coder.h"
 
+#include "base/profile.h"
 #include "shard/code_tree.h"
 #include "shard/forced_decisions.h"
 #include "shard/lane_streams.h"
-#include "shard/lanes.h"
-#include "shard/token_stepper.h"
 
 namespace fz::shard {
+namespace {
 
-Bytes encode_with_ranges(model::Engine& engine, std::span<const model::TokenId> tokens, std::uint32_t lane_count) {
-  const model::ModelConfig& config = engine.model().config;
-  const std::vector<Lane> lanes =
-      divide_into_lanes(static_cast<std::uint32_t>(tokens.size()), config.context, lane_count);
-  ForcedDecisions forced(engine, tokens, lanes);
-  std::vector<RangeEncoder> encoders(lane_count);
-  const std::uint32_t longest = longest_lane(lanes);
+class RangeTokenDecoder final : public TokenDecoder {
+ public:
+  RangeTokenDecoder(const model::Kernels& kernels, std::vector<RangeDecoder> decoders)
+      : kernels_(kernels), decoders_(std::move(decoders)) {}
+
+  model::TokenId choose(std::size_t lane, const float* logits, TokenScratch& scratch) override {
+    scratch.table.fill(kernels_, logits);
+    return walk_code_tree(scratch.table, [&](int, Probability zero) {
+      const StageScope stage(Stage::kCoder);
+      return decoders_[lane].decode(zero);
+    });
+  }
+
+ private:
+  const model::Kernels& kernels_;
+  std::vector<RangeDecoder> decoders_;
+};
+
+}  // namespace
+
+std::vector<Bytes> encode_with_ranges(model::Engine& engine, std::span<const TokenBlock> blocks) {
+  const std::uint32_t vocabulary_size = engine.model().config.vocabulary_size;
+  ForcedDecisions forced(engine, blocks);
+  std::vector<std::vector<RangeEncoder>> encoders;
+  for (const TokenBlock& block : blocks) encoders.emplace_back(block.lanes.size());
+  const std::vector<BlockLane> lanes = lanes_of(blocks);
+  const std::uint32_t longest = longest_lane(blocks);
   for (std::uint32_t start = 0; start < longest; start += forced.window()) {
     forced.predict(start);
-    engine.pool().parallel_for(lane_count, [&](std::size_t lane, int) {
-      for (std::uint32_t i = 0; i < forced.window() && lanes[lane].begin + start + i < lanes[lane].end; ++i) {
-        const model::TokenId token = tokens[lanes[lane].begin + start + i];
-        const Probability* const zeros = forced.decisions(lane, i);
-        walk_to_token(config.vocabulary_size, token,
-                      [&](int level, unsigned bit) { encoders[lane].encode(bit, zeros[level]); });
+    engine.pool().parallel_for(lanes.size(), [&](std::size_t index, int) {
+      const StageScope stage(Stage::kCoder);
+      const auto [block, lane] = lanes[index];
+      const Lane& range = blocks[block].lanes[lane];
+      for (std::uint32_t i = 0; i < forced.window() && range.begin + start + i < range.end; ++i) {
+        const Probability* const zeros = forced.decisions(block, lane, i);
+        walk_to_token(vocabulary_size, blocks[block].tokens[range.begin + start + i],
+                      [&](int level, unsigned bit) { encoders[block][lane].encode(bit, zeros[level]); });
       }
     });
   }
-  return join_streams(encoders);
+  std::vector<Bytes> streams;
+  for (std::vector<RangeEncoder>& block : encoders) streams.push_back(join_streams(block));
+  return streams;
 }
 
-std::vector<model::TokenId> decode_with_ranges(model::Engine& engine, ByteReader& reader, std::uint32_t token_count,
-                                               std::uint32_t lane_count) {
-  std::vector<RangeDecoder> decoders = split_streams(reader, lane_count);
-  const std::vector<Lane> lanes = divide_into_lanes(token_count, engine.model().config.context, lane_count);
-  std::vector<model::FrequencyTable> tables = make_frequency_tables(engine);
-  return step_through_lanes(engine, lanes, [&](std::size_t lane, int thread, const float* logits) {
-    model::FrequencyTable& table = tables[thread];
-    table.fill(engine.kernels(), logits);
-    return walk_code_tree(table, [&](int, Probability zero) { return decoders[lane].decode(zero); });
-  });
+std::unique_ptr<TokenDecoder> make_range_decoder(const model::Engine& engine, ByteReader& reader,
+                                                 std::size_t lane_count) {
+  return std::make_unique<RangeTokenDecoder>(engine.kernels(),
+                                             split_streams(reader, static_cast<std::uint32_t>(lane_count)));
 }
 
 }  // namespace fz::shard

@@ -1,20 +1,23 @@
 // Tokens as binary decisions, one range-coder stream for each lane. Pure but for the engine's scratch.
 #pragma once
 
+#include <memory>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "base/bytes.h"
 #include "model/engine.h"
+#include "shard/token_block.h"
+#include "shard/token_decoder.h"
 
 namespace fz::shard {
 
-/// The lanes' streams, each preceded by its size but the last.
-Bytes encode_with_ranges(model::Engine& engine, std::span<const model::TokenId> tokens, std::uint32_t lane_count);
+/// For each block its lanes' streams, as join_streams() lays them out.
+std::vector<Bytes> encode_with_ranges(model::Engine& engine, std::span<const TokenBlock> blocks);
 
-/// `reader` holds what encode_with_ranges returned. Throws Error(kCorrupt) when sizes do not fit.
-std::vector<model::TokenId> decode_with_ranges(model::Engine& engine, ByteReader& reader, std::uint32_t token_count,
-                                               std::uint32_t lane_count);
+/// `reader` holds what encode_with_ranges returned for the block; its bytes must outlive the decoder. Throws
+/// Error(kCorrupt) when sizes do not fit.
+std::unique_ptr<TokenDecoder> make_range_decoder(const model::Engine& engine, ByteReader& reader,
+                                                 std::size_t lane_count);
 
 }  // namespace fz::shard

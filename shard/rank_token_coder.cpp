@@ -4,8 +4,6 @@
 #include <bit>
 
 #include "shard/fallback_codecs.h"
-#include "shard/lanes.h"
-#include "shard/token_stepper.h"
 
 namespace fz::shard {
 namespace {
@@ -29,30 +27,8 @@ model::TokenId token_of_rank(const float* logits, std::uint32_t vocabulary_size,
   return static_cast<model::TokenId>(keys[rank] & 0xffffffff);
 }
 
-}  // namespace
-
-Bytes encode_with_ranks(model::Engine& engine, std::span<const model::TokenId> tokens) {
-  const model::ModelConfig& config = engine.model().config;
-  std::vector<std::span<const model::TokenId>> chunks;
-  for (std::size_t begin = 0; begin < tokens.size(); begin += config.context) {
-    chunks.push_back(tokens.subspan(begin, std::min<std::size_t>(config.context, tokens.size() - begin)));
-  }
-  std::vector<std::uint32_t> ranks(tokens.size());
-  engine.prefill(chunks, [&](std::size_t chunk, std::size_t position, int, const float* logits) {
-    ranks[chunk * config.context + position] =
-        engine.kernels().rank(logits, config.vocabulary_size, chunks[chunk][position]);
-  });
-  ByteWriter writer;
-  for (std::uint32_t rank : ranks) writer.write_varint(rank);
-  ByteWriter payload;
-  payload.write_varint(writer.size());
-  payload.write_bytes(bzip2_compress(writer.bytes()));
-  return payload.take();
-}
-
-std::vector<model::TokenId> decode_with_ranks(model::Engine& engine, ByteReader& reader, std::uint32_t token_count,
-                                              std::uint32_t lane_count) {
-  const model::ModelConfig& config = engine.model().config;
+/// Reads the ranks of a block of `token_count` tokens.
+std::vector<std::uint32_t> read_ranks(ByteReader& reader, std::uint32_t token_count, std::uint32_t vocabulary_size) {
   const std::string source = reader.source() + ": ranks";
   const std::uint64_t size_bytes = reader.read_varint();
   if (size_bytes > token_count * kMaxRankBytes) reader.corrupt("more rank bytes than tokens can have");
@@ -61,18 +37,65 @@ std::vector<model::TokenId> decode_with_ranks(model::Engine& engine, ByteReader&
   std::vector<std::uint32_t> ranks(token_count);
   for (std::uint32_t& rank : ranks) {
     const std::uint64_t value = rank_reader.read_varint();
-    if (value >= config.vocabulary_size) rank_reader.corrupt("rank beyond the vocabulary");
+    if (value >= vocabulary_size) rank_reader.corrupt("rank beyond the vocabulary");
     rank = static_cast<std::uint32_t>(value);
   }
   rank_reader.expect_end();
+  return ranks;
+}
 
-  const std::vector<Lane> lanes = divide_into_lanes(token_count, config.context, lane_count);
-  std::vector<std::uint32_t> next(lane_count);  // index of the next rank of each lane
-  for (std::uint32_t lane = 0; lane < lane_count; ++lane) next[lane] = lanes[lane].begin;
-  std::vector<std::vector<std::uint64_t>> keys(engine.pool().threads());
-  return step_through_lanes(engine, lanes, [&](std::size_t lane, int thread, const float* logits) {
-    return token_of_rank(logits, config.vocabulary_size, ranks[next[lane]++], keys[thread]);
+class RankTokenDecoder final : public TokenDecoder {
+ public:
+  RankTokenDecoder(std::uint32_t vocabulary_size, std::vector<std::uint32_t> ranks, std::span<const Lane> lanes)
+      : vocabulary_size_(vocabulary_size), ranks_(std::move(ranks)) {
+    for (const Lane& lane : lanes) next_.push_back(lane.begin);
+  }
+
+  model::TokenId choose(std::size_t lane, const float* logits, TokenScratch& scratch) override {
+    return token_of_rank(logits, vocabulary_size_, ranks_[next_[lane]++], scratch.rank_keys);
+  }
+
+ private:
+  std::uint32_t vocabulary_size_;
+  std::vector<std::uint32_t> ranks_;
+  std::vector<std::uint32_t> next_;  // index of the next rank of each lane
+};
+
+}  // namespace
+
+std::vector<Bytes> encode_with_ranks(model::Engine& engine, std::span<const TokenBlock> blocks) {
+  const model::ModelConfig& config = engine.model().config;
+  std::vector<std::vector<std::uint32_t>> ranks;
+  std::vector<std::span<const model::TokenId>> chunks;
+  std::vector<std::uint32_t*> targets;  // of each chunk's first rank
+  for (const TokenBlock& block : blocks) {
+    std::vector<std::uint32_t>& own = ranks.emplace_back(block.tokens.size());
+    for (std::size_t begin = 0; begin < block.tokens.size(); begin += config.context) {
+      const std::size_t count = std::min<std::size_t>(config.context, block.tokens.size() - begin);
+      chunks.push_back(std::span(block.tokens).subspan(begin, count));
+      targets.push_back(own.data() + begin);
+    }
+  }
+  engine.prefill(chunks, [&](std::size_t chunk, std::size_t position, int, const float* logits) {
+    targets[chunk][position] = engine.kernels().rank(logits, config.vocabulary_size, chunks[chunk][position]);
   });
+  std::vector<Bytes> payloads;
+  for (const std::vector<std::uint32_t>& own : ranks) {
+    ByteWriter writer;
+    for (const std::uint32_t rank : own) writer.write_varint(rank);
+    ByteWriter payload;
+    payload.write_varint(writer.size());
+    payload.write_bytes(bzip2_compress(writer.bytes()));
+    payloads.push_back(payload.take());
+  }
+  return payloads;
+}
+
+std::unique_ptr<TokenDecoder> make_rank_decoder(const model::Engine& engine, ByteReader& reader,
+                                                std::span<const Lane> lanes) {
+  const std::uint32_t vocabulary_size = engine.model().config.vocabulary_size;
+  return std::make_unique<RankTokenDecoder>(vocabulary_size, read_ranks(reader, lanes.back().end, vocabulary_size),
+                                            lanes);
 }
 
 }  // namespace fz::shard

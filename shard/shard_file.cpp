@@ -16,7 +16,7 @@ ShardWriter::ShardWriter(const std::filesystem::path& job_directory, std::uint64
   sync_directory(job_directory);
 }
 
-BlockPlace ShardWriter::append(const EncodedBlock& block) {
+BlockPlace ShardWriter::append(const StoredBlock& block) {
   FZ_CHECK(!failed_);
   failed_ = true;  // until everything has gone well
   Bytes stored = serialize_block_header(block.header);

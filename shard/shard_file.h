@@ -35,7 +35,7 @@ struct BlockPlace {
 class ShardWriter {
  public:
   ShardWriter(const std::filesystem::path& job_directory, std::uint64_t run, Rank rank);
-  BlockPlace append(const EncodedBlock& block);
+  BlockPlace append(const StoredBlock& block);
 
  private:
   File file_;

@@ -1,23 +1,60 @@
-// What the block codec needs of a language model: text to payload and back. The real one wraps LanguageModelCodec (put
-// together in cli/); tests have a fake. One block at a time, one caller at a time.
+// What the block codec needs of a language model: text to payload and back, several blocks at a time, so that their
+// lanes are stepped together and every thread has work. The real one wraps LanguageModelCodec (put together in cli/);
+// tests have a fake. One caller at a time.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/bytes.h"
 #include "shard/archive_format.h"
+#include "shard/lanes.h"
 
 namespace fz::shard {
+
+struct EncodeSettings {
+  TokenCoder coder = TokenCoder::kMixed;
+  std::uint32_t lane_limit = kMaxLanes;  ///< Most lanes of a block: bounds what a decoder needs.
+};
+
+/// A block's payload on its way back.
+struct StoredPayload {
+  ByteSpan payload;
+  std::uint32_t raw_bytes = 0;
+  TokenCoder coder = TokenCoder::kMixed;
+  std::string source;  ///< Archive and block, for errors.
+};
+
+/// What working on blocks takes. Memory is an upper bound for blocks of the stated size.
+struct Footprint {
+  std::uint64_t fixed_bytes = 0;
+  std::uint64_t bytes_per_block = 0;
+  std::uint32_t useful_blocks = 1;  ///< More of them at a time bring no more speed.
+
+  /// How many blocks to work on at a time: at least 1, even where that is more than the limit.
+  std::uint32_t blocks_within(std::uint64_t limit_bytes) const;
+};
+
+enum class Direction { kEncode, kDecode };
 
 class TextCodec {
  public:
   virtual ~TextCodec() = default;
-  virtual Bytes encode(ByteSpan raw, TokenCoder coder) = 0;
-  /// Throws Error(kCorrupt); may also return wrong bytes, which the block's hash finds.
-  virtual Bytes decode(ByteSpan payload, std::uint32_t raw_bytes, TokenCoder coder, const std::string& source) = 0;
+  Bytes encode_one(ByteSpan block, const EncodeSettings& settings) {
+    return std::move(encode({&block, 1}, settings)[0]);
+  }
+  Bytes decode_one(const StoredPayload& block) { return std::move(decode({&block, 1})[0]); }
+  /// The payload of each block; the same whatever other blocks go along.
+  virtual std::vector<Bytes> encode(std::span<const ByteSpan> blocks, const EncodeSettings& settings) = 0;
+  /// The raw bytes of each block. Throws Error(kCorrupt); may also return wrong bytes, which the block's hash finds.
+  virtual std::vector<Bytes> decode(std::span<const StoredPayload> blocks) = 0;
   virtual ModelIdentity identity() const = 0;
+  virtual Footprint footprint(Direction direction, std::uint32_t block_bytes) const = 0;
+  /// The most lanes with which one block can be decoded within the limit.
+  virtual std::uint32_t lane_limit(std::uint64_t limit_bytes) const = 0;
 };
 
 /// Makes the codec when the first block needs it: an archive without model blocks loads no model.

@@ -1,23 +1,24 @@
 // The task of compressing: reads a block's bytes from the corpus, codes them and appends them to this rank's shard
 // file.
-#include <algorithm>
 #include <optional>
 
 #include "base/file.h"
+#include "base/profile.h"
 #include "shard/corpus_reader.h"
 #include "shard/shard_file.h"
+#include "worker/codec_store.h"
 #include "worker/tasks.h"
 
 namespace fz::worker {
 namespace {
 
 constexpr std::uint64_t kMaxPlanBytes = std::uint64_t{1} << 34;
-constexpr std::uint64_t kMaxBatchBytes = std::uint64_t{256} << 20;
 
 class CompressTask final : public Task {
  public:
   CompressTask(CompressSettings settings, Resources resources)
-      : settings_(std::move(settings)), resources_(std::move(resources)) {}
+      : settings_(std::move(settings)),
+        codecs_(std::move(resources), [this](const shard::TextCodec& text) { require_model_of_plan(text); }) {}
 
   void begin(const comm::Begin& begin, Rank rank) override {
     if (begin.run == 0) return;  // an earlier run had done everything; the job directory is gone
@@ -28,57 +29,51 @@ class CompressTask final : public Task {
     rank_ = rank;
   }
 
-  std::uint32_t capacity() const override {
-    const std::uint64_t fit = kMaxBatchBytes / plan_.block_bytes;
-    return static_cast<std::uint32_t>(
-        std::clamp<std::uint64_t>(fit, 1, static_cast<std::uint64_t>(resources_.pool->threads())));
+  comm::Ready ready() override {
+    return codecs_.ready(shard::Direction::kEncode, plan_.block_bytes, !plan_.model.is_none());
   }
 
   void process(std::span<const BlockId> blocks, const Report& report) override {
     if (!writer_) writer_.emplace(settings_.job_directory, run_, rank_);
-    std::vector<shard::EncodedBlock> encoded(blocks.size());
-    if (blocks.size() == 1) {
-      encoded[0] = encode(blocks[0], resources_.pool.get());
-    } else {
-      resources_.pool->parallel_for(blocks.size(),
-                                    [&](std::size_t i, int) { encoded[i] = encode(blocks[i], nullptr); });
-    }
-    for (const shard::EncodedBlock& block : encoded) {
+    const std::vector<shard::RawBlock> raws = read(blocks);
+    const bool uses_model = plan_.uses_model(plan_.blocks[number(blocks.front())]);
+    shard::TextCodec* const text = uses_model ? &codecs_.text() : nullptr;
+    const std::vector<shard::StoredBlock> encoded =
+        shard::encode_blocks(raws, text, {plan_.coder, plan_.lane_limit}, codecs_.pool());
+    if (settings_.check_decode) shard::decode_blocks(encoded, text, "check of the new archive", codecs_.pool());
+    const StageScope stage(Stage::kInputOutput);
+    for (const shard::StoredBlock& block : encoded) {
       const shard::BlockPlace place = writer_->append(block);
       report({block.header.id, place.offset_bytes, place.stored_bytes});
     }
   }
 
  private:
-  /// Text blocks come one at a time: the codec is not shared.
-  shard::EncodedBlock encode(BlockId id, ThreadPool* pool) {
-    if (number(id) >= plan_.blocks.size())
-      fail(ErrorCode::kLaunch, "rank {}: asked for an unknown block", number(rank_));
-    const shard::PlanBlock& range = plan_.blocks[number(id)];
-    const Bytes raw = reader_->read(range);
-    shard::TextCodec* const text = plan_.uses_model(range) ? &text_codec() : nullptr;
-    shard::EncodedBlock block = shard::encode_block(id, range.raw_offset, raw, text, plan_.coder, pool);
-    if (settings_.check_decode) shard::decode_block(block.header, block.payload, text, "check of the new archive");
-    return block;
+  /// All of one kind: the scheduler deals them so.
+  std::vector<shard::RawBlock> read(std::span<const BlockId> ids) const {
+    const StageScope stage(Stage::kInputOutput);
+    std::vector<shard::RawBlock> raws;
+    for (const BlockId id : ids) {
+      if (number(id) >= plan_.blocks.size() ||
+          plan_.uses_model(plan_.blocks[number(id)]) != plan_.uses_model(plan_.blocks[number(ids.front())])) {
+        fail(ErrorCode::kLaunch, "rank {}: asked for a block that does not fit", number(rank_));
+      }
+      const shard::PlanBlock& range = plan_.blocks[number(id)];
+      raws.push_back({id, range.raw_offset, reader_->read(range)});
+    }
+    return raws;
   }
 
-  shard::TextCodec& text_codec() {
-    if (!text_) {
-      text_ = resources_.make_text_codec();
-      if (text_->identity() != plan_.model) {
-        fail(ErrorCode::kModel, "rank {}: has another model than rank 0; give all ranks the same --model",
-             number(rank_));
-      }
-    }
-    return *text_;
+  void require_model_of_plan(const shard::TextCodec& text) const {
+    if (text.identity() == plan_.model) return;
+    fail(ErrorCode::kModel, "rank {}: has another model than rank 0; give all ranks the same --model", number(rank_));
   }
 
   CompressSettings settings_;
-  Resources resources_;
+  CodecStore codecs_;
   shard::Plan plan_;
   std::optional<shard::CorpusReader> reader_;
   std::optional<shard::ShardWriter> writer_;
-  std::unique_ptr<shard::TextCodec> text_;
   std::uint64_t run_ = 0;
   Rank rank_{};
 };

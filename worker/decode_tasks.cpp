@@ -2,59 +2,63 @@
 #include <algorithm>
 
 #include "base/file.h"
+#include "base/profile.h"
 #include "shard/archive_reader.h"
 #include "shard/block_codec.h"
 #include "shard/selection.h"
+#include "worker/codec_store.h"
 #include "worker/tasks.h"
 
 namespace fz::worker {
 namespace {
 
-constexpr std::uint64_t kMaxBatchBytes = std::uint64_t{256} << 20;
-
 class DecodeTask : public Task {
  public:
   DecodeTask(const std::filesystem::path& archive, Resources resources)
-      : archive_(archive), resources_(std::move(resources)) {}
+      : archive_(archive), codecs_(std::move(resources), [this](const shard::TextCodec& text) {
+          shard::require_model(archive_, text.identity());
+        }) {}
 
-  std::uint32_t capacity() const override {
-    const std::uint64_t fit = kMaxBatchBytes / archive_.header().block_bytes;
-    return static_cast<std::uint32_t>(
-        std::clamp<std::uint64_t>(fit, 1, static_cast<std::uint64_t>(resources_.pool->threads())));
+  comm::Ready ready() override {
+    return codecs_.ready(shard::Direction::kDecode, archive_.header().block_bytes, needs_model());
   }
 
-  void process(std::span<const BlockId> blocks, const Report& report) override {
-    const auto run = [&](std::size_t i) {
-      if (number(blocks[i]) >= archive_.blocks().size()) fail(ErrorCode::kLaunch, "worker: asked for an unknown block");
-      const shard::StoredBlock stored = archive_.read_block(blocks[i]);
-      shard::TextCodec* const text = shard::needs_model(stored.header.codec) ? &text_codec() : nullptr;
-      use(blocks[i], shard::decode_block(stored.header, stored.payload, text, archive_.name()));
-    };
-    if (blocks.size() == 1) {
-      run(0);  // not inside the pool: the text codec uses the pool itself
-    } else {
-      resources_.pool->parallel_for(blocks.size(), [&](std::size_t i, int) { run(i); });
-    }
-    for (const BlockId block : blocks) report({block, 0, 0});
+  void process(std::span<const BlockId> ids, const Report& report) override {
+    const std::vector<shard::StoredBlock> stored = read(ids);
+    const bool needs_model = std::any_of(stored.begin(), stored.end(),
+                                         [](const auto& block) { return shard::needs_model(block.header.codec); });
+    const std::vector<Bytes> raws =
+        shard::decode_blocks(stored, needs_model ? &codecs_.text() : nullptr, archive_.name(), codecs_.pool());
+    const StageScope stage(Stage::kInputOutput);
+    codecs_.pool().parallel_for(ids.size(), [&](std::size_t i, int) { use(ids[i], raws[i]); });
+    for (const BlockId id : ids) report({id, 0, 0});
   }
 
  protected:
+  /// Whether any block of the job does.
+  virtual bool needs_model() const = 0;
   /// May be called by several threads at once, for different blocks.
   virtual void use(BlockId block, const Bytes& raw) = 0;
+
+  bool any_needs_model(std::span<const BlockId> ids) const {
+    return std::any_of(ids.begin(), ids.end(),
+                       [&](BlockId id) { return shard::needs_model(archive_.blocks()[number(id)].codec); });
+  }
 
   const shard::ArchiveReader archive_;
 
  private:
-  shard::TextCodec& text_codec() {
-    if (!text_) {
-      text_ = resources_.make_text_codec();
-      shard::require_model(archive_, text_->identity());
+  std::vector<shard::StoredBlock> read(std::span<const BlockId> ids) const {
+    const StageScope stage(Stage::kInputOutput);
+    std::vector<shard::StoredBlock> stored;
+    for (const BlockId id : ids) {
+      if (number(id) >= archive_.blocks().size()) fail(ErrorCode::kLaunch, "worker: asked for an unknown block");
+      stored.push_back(archive_.read_block(id));
     }
-    return *text_;
+    return stored;
   }
 
-  Resources resources_;
-  std::unique_ptr<shard::TextCodec> text_;
+  CodecStore codecs_;
 };
 
 class RestoreTask final : public DecodeTask {
@@ -62,7 +66,8 @@ class RestoreTask final : public DecodeTask {
   RestoreTask(RestoreSettings settings, Resources resources)
       : DecodeTask(settings.archive, std::move(resources)),
         target_(std::move(settings.target)),
-        selection_(archive_, settings.patterns) {}
+        selection_(archive_, settings.patterns),
+        needs_model_(any_needs_model(selection_.blocks())) {}
 
   void begin(const comm::Begin& begin, Rank) override { staging_ = target_ / begin.staging; }
 
@@ -78,8 +83,11 @@ class RestoreTask final : public DecodeTask {
     }
   }
 
+  bool needs_model() const override { return needs_model_; }
+
   std::filesystem::path target_;
   shard::Selection selection_;
+  bool needs_model_;
   std::filesystem::path staging_;
 };
 
@@ -89,6 +97,7 @@ class VerifyTask final : public DecodeTask {
   void begin(const comm::Begin&, Rank) override {}
 
  private:
+  bool needs_model() const override { return archive_.needs_model(); }
   void use(BlockId, const Bytes&) override {}  // decoding has compared the hash
 };
 

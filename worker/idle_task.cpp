@@ -8,7 +8,7 @@ namespace {
 class IdleTask final : public Task {
  public:
   void begin(const comm::Begin&, Rank) override {}
-  std::uint32_t capacity() const override { return 1; }
+  comm::Ready ready() override { return {}; }
   void process(std::span<const BlockId>, const Report&) override { FZ_CHECK(false && "an idle task gets no blocks"); }
 };
 

@@ -1,5 +1,6 @@
 // The three kinds of block work: compress into a shard file, restore into a staging directory, check. Each task owns
-// what it works with and is used by one worker; cheap blocks run side by side on its threads.
+// what it works with and is used by one worker; it takes as many blocks at a time as its memory allows and its threads
+// can use.
 #pragma once
 
 #include <filesystem>
@@ -17,6 +18,7 @@ namespace fz::worker {
 struct Resources {
   std::shared_ptr<ThreadPool> pool;
   shard::TextCodecFactory make_text_codec;
+  std::uint64_t memory_limit_bytes = 0;
 };
 
 struct CompressSettings {

@@ -1,6 +1,7 @@
 #include "worker/worker.h"
 
 #include "base/error.h"
+#include "base/profile.h"
 
 namespace fz::worker {
 namespace {
@@ -10,6 +11,7 @@ void pull_blocks(comm::WorkerLink& link, Task& task) {
     if (const auto* begin = std::get_if<comm::Begin>(&*message)) {
       task.begin(*begin, link.rank());
     } else if (const auto* assign = std::get_if<comm::Assign>(&*message)) {
+      const StageScope stage(Stage::kOther);
       task.process(assign->blocks, [&](const comm::BlockDone& done) { link.send(done); });
     } else if (std::holds_alternative<comm::Stop>(*message)) {
       task.finish();
@@ -18,7 +20,7 @@ void pull_blocks(comm::WorkerLink& link, Task& task) {
     } else {
       fail(ErrorCode::kLaunch, "rank {}: unexpected message; do all ranks run the same fz-dist?", number(link.rank()));
     }
-    link.send(comm::Ready{task.capacity()});
+    link.send(task.ready());
   }
 }
 

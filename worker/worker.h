@@ -16,8 +16,8 @@ class Task {
   virtual ~Task() = default;
   /// Before the first block.
   virtual void begin(const comm::Begin& begin, Rank rank) = 0;
-  /// How many cheap blocks to take at once.
-  virtual std::uint32_t capacity() const = 0;
+  /// How many blocks to take at once.
+  virtual comm::Ready ready() = 0;
   /// Works on the blocks and reports each when its result is durable, or as durable as the job needs it.
   virtual void process(std::span<const BlockId> blocks, const Report& report) = 0;
   /// After the last block: whatever was written and not synced.

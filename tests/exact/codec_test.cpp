@@ -41,14 +41,17 @@ std::shared_ptr<const model::Model> small_model() {
 
 class CodecTest : public testing::TestWithParam<TokenCoder> {
  protected:
+  static Bytes decode(LanguageModelCodec& codec, const Bytes& payload, std::size_t raw_bytes) {
+    return codec.decode_one({payload, static_cast<std::uint32_t>(raw_bytes), GetParam(), "test"});
+  }
   static void expect_round_trip(LanguageModelCodec& codec, const Bytes& raw) {
-    const Bytes payload = codec.encode(raw, GetParam());
-    EXPECT_EQ(codec.decode(payload, static_cast<std::uint32_t>(raw.size()), GetParam(), "test"), raw);
+    const Bytes payload = codec.encode_one(raw, {GetParam()});
+    EXPECT_EQ(decode(codec, payload, raw.size()), raw);
   }
 };
 
 TEST_P(CodecTest, RoundTripOfAnyBytes) {
-  ThreadPool pool(2);
+  const auto pool = std::make_shared<ThreadPool>(2);
   LanguageModelCodec codec(small_model(), pool);
   std::mt19937_64 random(test_seed());
   expect_round_trip(codec, {});
@@ -65,39 +68,65 @@ TEST_P(CodecTest, RoundTripOfAnyBytes) {
 
 TEST_P(CodecTest, PayloadIsTheSameForAllBackendsAndThreads) {
   const Bytes raw = sample_text(6000, 3);
-  ThreadPool one(1), three(3);
+  const auto one = std::make_shared<ThreadPool>(1), three = std::make_shared<ThreadPool>(3);
   LanguageModelCodec reference(small_model(), one, "scalar");
-  const Bytes expected = reference.encode(raw, GetParam());
+  const Bytes expected = reference.encode_one(raw, {GetParam()});
   for (const model::Backend& backend : model::backends()) {
     if (!backend.is_available) continue;
-    for (ThreadPool* pool : {&one, &three}) {
+    for (const std::shared_ptr<ThreadPool>& pool : {one, three}) {
       SCOPED_TRACE(testing::Message() << backend.name << ", " << pool->threads() << " threads");
-      LanguageModelCodec codec(small_model(), *pool, std::string(backend.name));
-      EXPECT_EQ(codec.encode(raw, GetParam()), expected);
-      EXPECT_EQ(codec.decode(expected, static_cast<std::uint32_t>(raw.size()), GetParam(), "test"), raw);
+      LanguageModelCodec codec(small_model(), pool, std::string(backend.name));
+      EXPECT_EQ(codec.encode_one(raw, {GetParam()}), expected);
+      EXPECT_EQ(decode(codec, expected, raw.size()), raw);
     }
   }
 }
 
+// Blocks that go through the model together, of different lengths and lanes, are what they are alone.
+TEST_P(CodecTest, BlocksTogetherAreTheSameAsAlone) {
+  std::vector<Bytes> raws = {sample_text(6000, 3), sample_text(1, 4), sample_text(900, 5), sample_text(3000, 6)};
+  const std::vector<ByteSpan> spans(raws.begin(), raws.end());
+  for (const int threads : {1, 3, 7}) {
+    SCOPED_TRACE(testing::Message() << threads << " threads");
+    LanguageModelCodec codec(small_model(), std::make_shared<ThreadPool>(threads));
+    const std::vector<Bytes> payloads = codec.encode(spans, {GetParam()});
+    std::vector<StoredPayload> stored;
+    for (std::size_t i = 0; i < raws.size(); ++i) {
+      EXPECT_EQ(payloads[i], codec.encode_one(raws[i], {GetParam()}));
+      stored.push_back({payloads[i], static_cast<std::uint32_t>(raws[i].size()), GetParam(), "test"});
+    }
+    EXPECT_EQ(codec.decode(stored), raws);
+  }
+}
+
+TEST_P(CodecTest, LaneLimitIsKept) {
+  LanguageModelCodec codec(small_model(), std::make_shared<ThreadPool>(1));
+  const Bytes raw = sample_text(6000, 3);
+  const Bytes payload = codec.encode_one(raw, {GetParam(), 2});
+  EXPECT_EQ(payload[2], 1);  // log2 of the lanes, after a count of two bytes
+  EXPECT_EQ(decode(codec, payload, raw.size()), raw);
+  EXPECT_EQ(codec.lane_limit(0), 1u);
+  EXPECT_EQ(codec.lane_limit(std::uint64_t{1} << 60), kMaxLanes);
+}
+
 TEST_P(CodecTest, DefaultModelCompressesText) {
-  ThreadPool pool(2);
+  const auto pool = std::make_shared<ThreadPool>(2);
   LanguageModelCodec codec(model::embedded_model(), pool);
   const Bytes raw = sample_text(9000, 5);
-  const Bytes payload = codec.encode(raw, GetParam());
+  const Bytes payload = codec.encode_one(raw, {GetParam()});
   EXPECT_LT(payload.size(), raw.size() / 2);
-  EXPECT_EQ(codec.decode(payload, static_cast<std::uint32_t>(raw.size()), GetParam(), "test"), raw);
+  EXPECT_EQ(decode(codec, payload, raw.size()), raw);
 }
 
 // A damaged payload throws or yields other bytes, which the block's hash finds; it never crashes or hangs.
 TEST_P(CodecTest, DamagedPayloads) {
-  ThreadPool pool(1);
+  const auto pool = std::make_shared<ThreadPool>(1);
   LanguageModelCodec codec(small_model(), pool);
   const Bytes raw = sample_text(700, 9);
-  const Bytes payload = codec.encode(raw, GetParam());
-  const auto raw_size = static_cast<std::uint32_t>(raw.size());
+  const Bytes payload = codec.encode_one(raw, {GetParam()});
   auto decodes_or_throws = [&](const Bytes& damaged) {
     try {
-      EXPECT_EQ(codec.decode(damaged, raw_size, GetParam(), "test").size(), raw.size());
+      EXPECT_EQ(decode(codec, damaged, raw.size()).size(), raw.size());
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ErrorCode::kCorrupt);
     }
@@ -115,11 +144,11 @@ TEST_P(CodecTest, DamagedPayloads) {
 }
 
 TEST_P(CodecTest, AbsurdCountsAreRefused) {
-  ThreadPool pool(1);
+  const auto pool = std::make_shared<ThreadPool>(1);
   LanguageModelCodec codec(small_model(), pool);
   for (const Bytes& payload :
        {Bytes{0xff, 0xff, 0xff, 0xff, 0x0f, 0}, Bytes{10, 40}, Bytes{10, 11}, Bytes{10, 1}, Bytes{}}) {
-    EXPECT_THROW(codec.decode(payload, 100, GetParam(), "test"), Error);
+    EXPECT_THROW(decode(codec, payload, 100), Error);
   }
 }
 

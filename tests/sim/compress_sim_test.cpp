@@ -35,13 +35,13 @@ coordinator::CompressRequest request_for(const Corpus& corpus, const std::filesy
   request.inputs = {corpus.input()};
   request.output = output;
   request.options.block_bytes = shard::kMinBlockBytes;
-  request.model_identity = [] { return test::FakeTextCodec().identity(); };
+  request.choose_model = [] { return coordinator::ModelChoice{test::FakeTextCodec().identity()}; };
   request.warn = [](const std::string&) {};
   return request;
 }
 
 worker::Resources resources(int threads) {
-  return {std::make_shared<ThreadPool>(threads), [] { return std::make_unique<test::FakeTextCodec>(); }};
+  return {std::make_shared<ThreadPool>(threads), [] { return std::make_unique<test::FakeTextCodec>(); }, 1'000'000'000};
 }
 
 /// Delays its work by a seeded time, so that ranks finish in another order every time.
@@ -49,7 +49,7 @@ class SlowTask final : public worker::Task {
  public:
   SlowTask(std::unique_ptr<worker::Task> task, std::uint32_t seed) : task_(std::move(task)), random_(seed) {}
   void begin(const comm::Begin& begin, Rank rank) override { task_->begin(begin, rank); }
-  std::uint32_t capacity() const override { return task_->capacity(); }
+  comm::Ready ready() override { return task_->ready(); }
   void process(std::span<const BlockId> blocks, const Report& report) override {
     std::this_thread::sleep_for(std::chrono::microseconds(random_() % 3000));
     task_->process(blocks, report);

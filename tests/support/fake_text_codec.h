@@ -16,7 +16,25 @@ class FakeTextCodec final : public shard::TextCodec {
   /// `weights` distinguishes models.
   explicit FakeTextCodec(std::uint8_t weights = 1) { identity_.weights_hash.fill(weights); }
 
-  Bytes encode(ByteSpan raw, shard::TokenCoder coder) override {
+  std::vector<Bytes> encode(std::span<const ByteSpan> blocks, const shard::EncodeSettings& settings) override {
+    std::vector<Bytes> payloads;
+    for (const ByteSpan raw : blocks) payloads.push_back(encode_one(raw, settings.coder));
+    return payloads;
+  }
+
+  std::vector<Bytes> decode(std::span<const shard::StoredPayload> blocks) override {
+    std::vector<Bytes> raws;
+    for (const shard::StoredPayload& block : blocks) raws.push_back(decode_one(block));
+    return raws;
+  }
+
+  shard::ModelIdentity identity() const override { return identity_; }
+  /// One megabyte a block, three blocks at a time.
+  shard::Footprint footprint(shard::Direction, std::uint32_t) const override { return {0, 1'000'000, 3}; }
+  std::uint32_t lane_limit(std::uint64_t) const override { return shard::kMaxLanes; }
+
+ private:
+  static Bytes encode_one(ByteSpan raw, shard::TokenCoder coder) {
     Bytes payload(ZSTD_compressBound(raw.size()) + 1);
     const std::unique_ptr<ZSTD_CCtx, std::size_t (*)(ZSTD_CCtx*)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
     payload[0] = static_cast<std::uint8_t>(coder);
@@ -27,20 +45,20 @@ class FakeTextCodec final : public shard::TextCodec {
     return payload;
   }
 
-  Bytes decode(ByteSpan payload, std::uint32_t raw_bytes, shard::TokenCoder coder, const std::string& source) override {
-    if (payload[0] != static_cast<std::uint8_t>(coder)) fail(ErrorCode::kCorrupt, "{}: another coder", source);
-    Bytes raw(raw_bytes);
+  static Bytes decode_one(const shard::StoredPayload& block) {
+    const ByteSpan payload = block.payload;
+    if (payload[0] != static_cast<std::uint8_t>(block.coder)) {
+      fail(ErrorCode::kCorrupt, "{}: another coder", block.source);
+    }
+    Bytes raw(block.raw_bytes);
     const std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
     const std::size_t size = ZSTD_decompress_usingDict(context.get(), raw.data(), raw.size(), payload.data() + 1,
                                                        payload.size() - 1, known_text().data(), known_text().size());
-    if (ZSTD_isError(size)) fail(ErrorCode::kCorrupt, "{}: fake model: damaged", source);
+    if (ZSTD_isError(size)) fail(ErrorCode::kCorrupt, "{}: fake model: damaged", block.source);
     raw.resize(size);
     return raw;
   }
 
-  shard::ModelIdentity identity() const override { return identity_; }
-
- private:
   shard::ModelIdentity identity_ = [] {
     shard::ModelIdentity identity;
     identity.numerics_version = 1;

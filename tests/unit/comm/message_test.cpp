@@ -11,7 +11,7 @@ const std::vector<Message> kMessages = {Begin{7, ".fz-partial-abc"},
                                         Assign{{BlockId{3}, BlockId{9}}},
                                         Assign{},
                                         Stop{},
-                                        Ready{4},
+                                        Ready{4, 300},
                                         BlockDone{BlockId{5}, 1ull << 40, 77},
                                         Finished{},
                                         Failed{5, "corpus.fz: bad"}};

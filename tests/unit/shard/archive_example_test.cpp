@@ -5,6 +5,7 @@
 
 #include "shard/archive_reader.h"
 #include "shard/block_codec.h"
+#include "support/one_block.h"
 #include "support/temporary_directory.h"
 
 namespace fz::shard {
@@ -39,7 +40,7 @@ TEST(ArchiveExample, IsWhatTheTextSays) {
   EXPECT_EQ(entry.raw_bytes, 3u);
   ASSERT_EQ(archive.blocks().size(), 1u);
   const StoredBlock block = archive.read_block(BlockId{0});
-  EXPECT_EQ(decode_block(block.header, block.payload, nullptr, "t.fz"), (Bytes{'h', 'i', 0}));
+  EXPECT_EQ(test::decode_one_block(block, nullptr, "t.fz"), (Bytes{'h', 'i', 0}));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "shard/selection.h"
 #include "support/expect_error.h"
 #include "support/fake_text_codec.h"
+#include "support/one_block.h"
 #include "support/temporary_directory.h"
 
 namespace fz::shard {
@@ -35,8 +36,8 @@ struct SampleArchive {
     std::uint32_t id = 0;
     for (const std::size_t size : {600u, 300u, 300u}) {
       const ByteSpan raw = as_byte_span(stream).subspan(offset, size);
-      const EncodedBlock block =
-          encode_block(BlockId{id++}, offset, raw, offset < 900 ? &text : nullptr, TokenCoder::kRange, nullptr);
+      const StoredBlock block = test::encode_one_block({BlockId{id++}, offset, Bytes(raw.begin(), raw.end())},
+                                                       offset < 900 ? &text : nullptr);
       Bytes stored = serialize_block_header(block.header);
       stored.insert(stored.end(), block.payload.begin(), block.payload.end());
       writer.append_block(block.header, stored);
@@ -66,7 +67,7 @@ struct SampleArchive {
     std::string stream;
     for (std::uint32_t i = 0; i < reader.blocks().size(); ++i) {
       const StoredBlock block = reader.read_block(BlockId{i});
-      const Bytes raw = decode_block(block.header, block.payload, &text, reader.name());
+      const Bytes raw = test::decode_one_block(block, &text, reader.name());
       stream += as_string_view(raw);
     }
     return stream;

@@ -5,6 +5,7 @@
 #include "shard/fallback_codecs.h"
 #include "support/expect_error.h"
 #include "support/fake_text_codec.h"
+#include "support/one_block.h"
 
 namespace fz::shard {
 namespace {
@@ -15,8 +16,8 @@ Bytes bytes_of(const std::string& text) {
   return {text.begin(), text.end()};
 }
 
-EncodedBlock encode(const Bytes& raw, TextCodec* text, TokenCoder coder = TokenCoder::kRange) {
-  return encode_block(BlockId{3}, 4096, raw, text, coder, nullptr);
+StoredBlock encode(const Bytes& raw, TextCodec* text, TokenCoder coder = TokenCoder::kRange) {
+  return test::encode_one_block({BlockId{3}, 4096, raw}, text, coder);
 }
 
 TEST(FallbackCodecs, RoundTrip) {
@@ -51,7 +52,7 @@ TEST(BlockCodec, TheSmallestWins) {
   EXPECT_EQ(encode(bytes_of(noise + noise), nullptr).header.codec, Codec::kZstd);
   EXPECT_EQ(encode(bytes_of(test::make_text(5, 60000)), nullptr).header.codec, Codec::kMemory);
   for (const std::string& raw : {test::make_text(5, 60000), test::make_noise(5, 60000), std::string(7, 'x')}) {
-    const EncodedBlock block = encode(bytes_of(raw), &text);
+    const StoredBlock block = encode(bytes_of(raw), &text);
     EXPECT_LE(block.payload.size(), zstd_compress(bytes_of(raw)).size());
     EXPECT_LE(block.payload.size(), bzip2_compress(bytes_of(raw)).size());
     EXPECT_LE(block.payload.size(), raw.size());
@@ -62,31 +63,45 @@ TEST(BlockCodec, RoundTripOfEveryCodec) {
   test::FakeTextCodec text;
   for (const std::string& raw :
        {test::make_text(9, 70000), test::make_noise(9, 999), std::string(5000, 'a'), std::string("\0", 1)}) {
-    const EncodedBlock block = encode(bytes_of(raw), &text);
-    EXPECT_EQ(decode_block(block.header, block.payload, &text, "a.fz"), bytes_of(raw));
+    const StoredBlock block = encode(bytes_of(raw), &text);
+    EXPECT_EQ(test::decode_one_block(block, &text, "a.fz"), bytes_of(raw));
   }
 }
 
-TEST(BlockCodec, ThreadsDoNotChangeTheResult) {
+TEST(BlockCodec, ThreadsAndOtherBlocksDoNotChangeTheResult) {
   test::FakeTextCodec text;
   ThreadPool pool(3);
   const Bytes raw = bytes_of(test::make_text(11, 80000));
-  const EncodedBlock alone = encode(raw, &text);
-  const EncodedBlock together = encode_block(BlockId{3}, 4096, raw, &text, TokenCoder::kRange, &pool);
-  EXPECT_EQ(alone.header, together.header);
-  EXPECT_EQ(alone.payload, together.payload);
+  const StoredBlock alone = encode(raw, &text);
+  const std::vector<RawBlock> blocks = {
+      {BlockId{2}, 0, bytes_of(test::make_noise(1, 4096))}, {BlockId{3}, 4096, raw}, {BlockId{4}, 84096, raw}};
+  const std::vector<StoredBlock> together = encode_blocks(blocks, &text, {.coder = TokenCoder::kRange}, pool);
+  ASSERT_EQ(together.size(), 3u);
+  EXPECT_EQ(alone.header, together[1].header);
+  EXPECT_EQ(alone.payload, together[1].payload);
+  EXPECT_EQ(together[0].header.codec, Codec::kStored);
+  const std::vector<Bytes> raws = decode_blocks(together, &text, "a.fz", pool);
+  for (std::size_t i = 0; i < blocks.size(); ++i) EXPECT_EQ(raws[i], blocks[i].raw);
+}
+
+TEST(Footprint, AsManyBlocksAsFit) {
+  const Footprint footprint{100, 10, 8};
+  EXPECT_EQ(footprint.blocks_within(0), 1u);
+  EXPECT_EQ(footprint.blocks_within(129), 2u);
+  EXPECT_EQ(footprint.blocks_within(130), 3u);
+  EXPECT_EQ(footprint.blocks_within(1'000'000), 8u);
 }
 
 TEST(BlockCodec, WrongBytesAreNeverGiven) {
   test::FakeTextCodec text;
-  EncodedBlock block = encode(bytes_of(test::make_text(9, 70000)), &text);
+  StoredBlock block = encode(bytes_of(test::make_text(9, 70000)), &text);
   block.header.raw_hash[0] ^= 1;
   expect_error(ErrorCode::kCorrupt, "a.fz: block 3 (offset 4096): the decoded bytes",
-               [&] { decode_block(block.header, block.payload, &text, "a.fz"); });
+               [&] { test::decode_one_block(block, &text, "a.fz"); });
   block.header.raw_hash[0] ^= 1;
   block.payload[100] ^= 1;
   expect_error(ErrorCode::kCorrupt, "a.fz: block 3 (offset 4096): the stored bytes",
-               [&] { decode_block(block.header, block.payload, &text, "a.fz"); });
+               [&] { test::decode_one_block(block, &text, "a.fz"); });
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ class RecordingTask final : public Task {
   void begin(const comm::Begin& begin, Rank rank) override {
     log += fmt::format("begin {} at {};", begin.run, number(rank));
   }
-  std::uint32_t capacity() const override { return 2; }
+  comm::Ready ready() override { return {2, 5}; }
   void process(std::span<const BlockId> blocks, const Report& report) override {
     for (const BlockId block : blocks) {
       if (number(block) == 13) fail(ErrorCode::kCorrupt, "a.fz: block 13: bad");
@@ -42,8 +42,8 @@ TEST(Worker, PullsUntilStopped) {
   RecordingTask task;
   const List sent = run(task, {comm::Begin{3, ""}, comm::Assign{{BlockId{1}, BlockId{2}}}, comm::Stop{}}, true);
   EXPECT_EQ(task.log, "begin 3 at 0;block 1;block 2;finish;");
-  EXPECT_EQ(sent, (List{comm::Ready{2}, comm::BlockDone{BlockId{1}, 10, 20}, comm::BlockDone{BlockId{2}, 10, 20},
-                        comm::Ready{2}, comm::Finished{}}));
+  EXPECT_EQ(sent, (List{comm::Ready{2, 5}, comm::BlockDone{BlockId{1}, 10, 20}, comm::BlockDone{BlockId{2}, 10, 20},
+                        comm::Ready{2, 5}, comm::Finished{}}));
 }
 
 TEST(Worker, ErrorsGoToTheCoordinator) {
