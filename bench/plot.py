@@ -137,12 +137,11 @@ def _dot_and_label(point, area, scale, box):
     yield _text(text_x, box.bottom - 4, point.label, f'text-anchor="{anchor}" {style}')
 
 
-def scatter_svg(title, subtitle, y_label, panels):
-    """The text of an SVG file. `panels`: label of the x axis -> list of Point, one panel for each."""
+def _frame(title, subtitle, y_label, panels, scale, draw):
+    """The text of an SVG file; draw(content, area) draws what one panel holds."""
     notes = textwrap.wrap(subtitle, 145)
     top = TOP + LINE * len(notes)
     height = top + PANEL_HEIGHT + BOTTOM
-    scale = _scale([point for points in panels.values() for point in points])
     panel_width = (WIDTH - LEFT - RIGHT - GAP * (len(panels) - 1)) / len(panels)
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
              f'font-family="sans-serif" font-size="12" fill="{TEXT}">',
@@ -150,12 +149,41 @@ def scatter_svg(title, subtitle, y_label, panels):
              f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
              _text(LEFT, 26, title, 'font-size="17" font-weight="bold"')]
     parts += [_text(LEFT, 28 + LINE * number, line, f'fill="{GREY}"') for number, line in enumerate(notes, 1)]
-    for number, (x_label, points) in enumerate(panels.items()):
+    for number, (x_label, content) in enumerate(panels.items()):
         left = LEFT + number * (panel_width + GAP)
         area = Box(left, top, left + panel_width, top + PANEL_HEIGHT)
         parts += _axes(area, scale, x_label, y_label if number == 0 else "")
+        parts += draw(content, area)
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def scatter_svg(title, subtitle, y_label, panels):
+    """The text of an SVG file. `panels`: label of the x axis -> list of Point, one panel for each."""
+    scale = _scale([point for points in panels.values() for point in points])
+
+    def draw(points, area):
         # From the right: there the frame leaves few places, while the points further to the left can still give way.
         points = sorted(points, key=lambda point: -point.x)
         for point, box in zip(points, _place_labels(points, area, scale)):
-            parts += _dot_and_label(point, area, scale, box)
-    return "\n".join([*parts, "</svg>", ""])
+            yield from _dot_and_label(point, area, scale, box)
+
+    return _frame(title, subtitle, y_label, panels, scale, draw)
+
+
+def curves_svg(title, subtitle, y_label, panels):
+    """As scatter_svg, but each panel holds curves: label of the x axis -> list of lists of Point. The last point of each curve
+    has the label."""
+    scale = _scale([point for curves in panels.values() for curve in curves for point in curve])
+
+    def draw(curves, area):
+        for curve in curves:
+            dots = [_position(point, area, scale) for point in curve]
+            for one, other in zip(dots, dots[1:]):
+                yield _line(*one, *other, STRONG if curve[-1].strong else GREY)
+            for (x, y) in dots[:-1]:
+                yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="{STRONG if curve[-1].strong else GREY}"/>'
+        ends = [curve[-1] for curve in curves]
+        for point, box in zip(ends, _place_labels(ends, area, scale)):
+            yield from _dot_and_label(point, area, scale, box)
+
+    return _frame(title, subtitle, y_label, panels, scale, draw)

@@ -240,7 +240,7 @@ TEST(CompressSim, ALostRankIsReplaced) {
   coordinator::CompressJob job(request);
   coordinator::Scheduler scheduler(job.items(), 2);
   const Rank lost{1};
-  scheduler.on_ready(lost, 1);  // takes the first block and is never heard of again
+  scheduler.on_ready(lost, {});  // takes the first block and is never heard of again
   scheduler.on_rank_lost(lost);
   comm::InProcessHub hub(2);
   std::thread worker([&] {
