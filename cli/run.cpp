@@ -74,6 +74,7 @@ int run_command(const std::vector<std::string>& arguments, Context& context) {
   add_list(app, context);
   add_info(app, context);
   add_verify(app, context);
+  add_recover(app, context);
   add_model(app, context);
   try {
     // CLI11 wants the arguments last first.
