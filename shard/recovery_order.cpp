@@ -58,12 +58,6 @@ const FoundHeader* choose_header(const RecoveryScan& scan, const std::vector<Fou
   return at_begin;
 }
 
-bool fits_header(const FoundBlock& block, const Header& header) {
-  if (block.header.raw_bytes > header.block_bytes) return false;
-  if (!needs_model(block.header.codec)) return true;
-  return !header.model.is_none() && block.header.codec == model_codec(header.token_coder);
-}
-
 /// Without a header: all language-model blocks have one coder.
 void require_one_coder(std::vector<FoundBlock>& placed, std::vector<FoundBlock>& unplaced) {
   std::optional<Codec> codec;

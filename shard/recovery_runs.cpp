@@ -46,6 +46,9 @@ class RunChooser {
   RunChooser(const RecoveryScan& scan, const RecoveryTail& tail) : scan_(scan), tail_(tail), blocks_(scan.blocks) {
     const bool has_header = !scan.headers.empty() && scan.headers.front().file_offset == 0;
     block_bytes_ = has_header ? scan.headers.front().header.block_bytes : kMaxBlockBytes;
+    // How large the payload of a lost block may be. Without the header: as large as the blocks that are known.
+    payload_bytes_ = has_header ? block_bytes_ : kMinBlockBytes;
+    for (const FoundBlock& block : blocks_) payload_bytes_ = std::max(payload_bytes_, block.header.raw_bytes);
   }
 
   RunEvidence run() {
@@ -77,9 +80,36 @@ class RunChooser {
       const bool at_begin = number(first.header.id) == 0 && first.file_offset == kHeaderBytes;
       const bool at_end = tail_.footer_in_place && last.file_end() == tail_.footer->footer.table_offset &&
                           last.raw_end() == tail_.footer->footer.corpus_bytes;
-      run.certain = at_begin || at_end || sure_end(last) - first.file_offset > block_bytes_;
+      run.certain = at_begin || at_end || sure_end(last) - first.file_offset > payload_bytes_;
       if (at_begin || at_end) run.weight += kAnchorWeight;
     }
+  }
+
+  bool fits_header_at_begin(const Run& run) const {
+    if (scan_.headers.empty() || scan_.headers.front().file_offset != 0) return true;
+    return std::all_of(blocks_.begin() + static_cast<std::ptrdiff_t>(run.begin),
+                       blocks_.begin() + static_cast<std::ptrdiff_t>(run.end),
+                       [&](const FoundBlock& block) { return fits_header(block, scan_.headers.front().header); });
+  }
+
+  /// Where the footer lies where it says, so does every block: its distance from the first and to the last is that of
+  /// the blocks between, each 56 bytes and a payload not larger than its raw bytes.
+  bool can_lie_there(const Run& run) const {
+    if (!tail_.footer_in_place) return true;
+    const Footer& footer = tail_.footer->footer;
+    const FoundBlock& first = blocks_[run.begin];
+    const FoundBlock& last = blocks_[run.end - 1];
+    const std::uint64_t blocks_before = number(first.header.id);
+    const std::uint64_t blocks_so_far = std::uint64_t{number(last.header.id)} + 1;
+    if (blocks_so_far > footer.block_count || last.raw_end() > footer.corpus_bytes) return false;
+    if (first.file_offset < kHeaderBytes || sure_end(last) > footer.table_offset) return false;
+    const auto fits = [](std::uint64_t file_bytes, std::uint64_t blocks, std::uint64_t raw_bytes) {
+      return file_bytes >= blocks * (kBlockHeaderBytes + 1) && file_bytes <= blocks * kBlockHeaderBytes + raw_bytes;
+    };
+    if (!fits(first.file_offset - kHeaderBytes, blocks_before, first.header.raw_offset)) return false;
+    return last.file_end() <= footer.table_offset &&
+           fits(footer.table_offset - last.file_end(), footer.block_count - blocks_so_far,
+                footer.corpus_bytes - last.raw_end());
   }
 
   /// The heaviest sequence of runs that fit each other.
@@ -89,7 +119,7 @@ class RunChooser {
     std::size_t best = kNone;
     for (std::size_t i = 0; i < runs_.size(); ++i) {
       const FoundBlock& first = blocks_[runs_[i].begin];
-      if (!may_begin(first, block_bytes_)) continue;
+      if (!may_begin(first, block_bytes_) || !can_lie_there(runs_[i]) || !fits_header_at_begin(runs_[i])) continue;
       weights[i] = runs_[i].weight;
       for (std::size_t j = i > kLookBackRuns ? i - kLookBackRuns : 0; j < i; ++j) {
         if (weights[j] == 0 || weights[j] + runs_[i].weight <= weights[i]) continue;
@@ -124,12 +154,41 @@ class RunChooser {
     for (const FoundHeader& header : scan_.headers) {
       const bool before_first = !chosen_.empty() && number(blocks_[chosen_.front().begin].header.id) == 0 &&
                                 blocks_[chosen_.front().begin].file_offset == header.file_offset + kHeaderBytes;
-      if (header.file_offset != 0 && (has_header || !before_first)) signs.push_back(header.file_offset);
+      if (header.file_offset != 0 && (has_header || tail_.footer_in_place || !before_first))
+        signs.push_back(header.file_offset);
     }
     for (const FoundFooter& footer : scan_.footers) {
       if (!tail_.footer || footer.file_offset != tail_.footer->file_offset) signs.push_back(footer.file_offset);
     }
     std::sort(signs.begin(), signs.end());
+  }
+
+  /// No more bytes lie before and after the run than the blocks that are missing there can take. There are more where
+  /// bytes were inserted, but also where the run lies in the payload of a lost block.
+  bool is_near_neighbours(std::size_t i) const {
+    const FoundBlock& first = blocks_[chosen_[i].begin];
+    const FoundBlock& last = blocks_[chosen_[i].end - 1];
+    const auto near = [](std::uint64_t file_bytes, std::uint64_t blocks, std::uint64_t raw_bytes) {
+      return file_bytes <= blocks * kBlockHeaderBytes + raw_bytes;
+    };
+    if (i > 0) {
+      const FoundBlock& before = blocks_[chosen_[i - 1].end - 1];
+      // Of a damaged block, too, more than its payload cannot be there.
+      const std::uint64_t lost_payload = before.intact ? 0 : before.header.payload_bytes;
+      if (!near(first.file_offset - sure_end(before), number(first.header.id) - number(before.header.id) - 1,
+                first.header.raw_offset - before.raw_end() + lost_payload))
+        return false;
+    } else if (const bool follows_header = std::any_of(
+                   scan_.headers.begin(), scan_.headers.end(),
+                   [&](const FoundHeader& header) { return header.file_offset + kHeaderBytes == first.file_offset; });
+               !follows_header && first.file_offset > kHeaderBytes) {
+      if (!near(first.file_offset - kHeaderBytes, number(first.header.id), first.header.raw_offset)) return false;
+    }
+    if (i + 1 == chosen_.size()) return true;
+    const FoundBlock& after = blocks_[chosen_[i + 1].begin];
+    const std::uint64_t lost_payload = last.intact ? 0 : last.header.payload_bytes;
+    return near(after.file_offset - sure_end(last), number(after.header.id) - number(last.header.id) - 1,
+                after.header.raw_offset - last.raw_end() + lost_payload);
   }
 
   /// A run that could lie in the payload of a lost block, in a part of the file where there is more of another archive,
@@ -148,7 +207,7 @@ class RunChooser {
       const std::uint64_t part_end = next == chosen_.end() ? scan_.file_bytes : blocks_[next->begin].file_offset;
       const std::vector<std::uint64_t>& signs = evidence_.foreign_offsets;
       const auto sign = std::lower_bound(signs.begin(), signs.end(), part_begin);
-      if (sign == signs.end() || *sign >= part_end) kept.push_back(chosen_[i]);
+      if ((sign == signs.end() || *sign >= part_end) && is_near_neighbours(i)) kept.push_back(chosen_[i]);
     }
     chosen_ = std::move(kept);
   }
@@ -156,13 +215,20 @@ class RunChooser {
   const RecoveryScan& scan_;
   const RecoveryTail& tail_;
   const std::vector<FoundBlock>& blocks_;
-  std::uint64_t block_bytes_ = kMaxBlockBytes;
+  std::uint32_t block_bytes_ = kMaxBlockBytes;
+  std::uint32_t payload_bytes_ = kMinBlockBytes;
   std::vector<Run> runs_;
   std::vector<Run> chosen_;
   RunEvidence evidence_;
 };
 
 }  // namespace
+
+bool fits_header(const FoundBlock& block, const Header& header) {
+  if (block.header.raw_bytes > header.block_bytes) return false;
+  if (!needs_model(block.header.codec)) return true;
+  return !header.model.is_none() && block.header.codec == model_codec(header.token_coder);
+}
 
 RunEvidence choose_by_runs(const RecoveryScan& scan, const RecoveryTail& tail) {
   return RunChooser(scan, tail).run();

@@ -17,6 +17,9 @@ struct RunEvidence {
   std::vector<std::uint64_t> foreign_offsets;
 };
 
+/// A block of the archive with this header may look so.
+bool fits_header(const FoundBlock& block, const Header& header);
+
 RunEvidence choose_by_runs(const RecoveryScan& scan, const RecoveryTail& tail);
 
 }  // namespace fz::shard

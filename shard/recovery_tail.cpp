@@ -14,7 +14,7 @@ namespace {
 
 // Each of these bounds what a hostile file can cost; a damaged one has a footer or two and a few frames.
 constexpr std::size_t kMaxFooters = 16;
-constexpr std::size_t kMaxTableSpots = 64;
+constexpr std::size_t kMaxSpots = 64;
 constexpr std::uint64_t kMaxUnconfirmedTableBytes = std::uint64_t{1} << 30;
 constexpr std::uint64_t kHashSearchBytes = std::uint64_t{16} << 20;
 
@@ -66,18 +66,37 @@ class TailFinder {
   }
 
  private:
-  /// The index before this footer, if it is there.
+  /// Where these bytes are: where the footer has them, or else wherever such a part may begin.
+  std::optional<std::uint64_t> find_part(std::uint64_t bytes_before_footer, const FoundFooter& footer,
+                                         std::uint64_t size_bytes, const Hash16& hash) {
+    if (bytes_before_footer <= footer.file_offset) {
+      const std::uint64_t offset = footer.file_offset - bytes_before_footer;
+      if (has_hash(window_, offset, size_bytes, hash)) return offset;
+    }
+    for (const std::uint64_t spot : spots()) {
+      if (has_hash(window_, spot, size_bytes, hash)) return spot;
+    }
+    return std::nullopt;
+  }
+
   std::optional<std::vector<IndexedBlock>> index_of(const FoundFooter& found) {
     const Footer& footer = found.footer;
-    if (footer.index_bytes > found.file_offset) return std::nullopt;
-    const std::uint64_t offset = found.file_offset - footer.index_bytes;
-    if (!has_hash(window_, offset, footer.index_bytes, footer.index_hash)) return std::nullopt;
+    const auto offset = find_part(footer.index_bytes, found, footer.index_bytes, footer.index_hash);
+    if (!offset) return std::nullopt;
     try {
       return parse_block_index(
-          zstd_decompress(file_.read_at(offset, footer.index_bytes), footer.index_raw_bytes, name_), footer, name_);
+          zstd_decompress(file_.read_at(*offset, footer.index_bytes), footer.index_raw_bytes, name_), footer, name_);
     } catch (const Error&) {
       return std::nullopt;
     }
+  }
+
+  /// Its archive's header is there and is not the one at the begin.
+  bool is_of_another_archive(const FoundFooter& found) const {
+    if (scan_.headers.empty() || scan_.headers.front().file_offset != 0) return false;
+    const std::uint64_t shift = found.file_offset - tail_start_wanted(found.footer);
+    return shift != 0 && std::any_of(scan_.headers.begin(), scan_.headers.end(),
+                                     [&](const FoundHeader& header) { return header.file_offset == shift; });
   }
 
   /// An archive may hold archives, and one may be appended to another: the footer must belong to what lies before it.
@@ -89,7 +108,7 @@ class TailFinder {
       auto index = index_of(*found);
       std::uint64_t agreeing_bytes = 0;
       std::uint64_t intact_bytes = 0;
-      bool foreign = false;
+      bool foreign = is_of_another_archive(*found);
       for (const FoundBlock& block : scan_.blocks) {
         const std::uint32_t id = number(block.header.id);
         const bool fits = index ? id < index->size() && agrees((*index)[id], block.header)
@@ -112,31 +131,23 @@ class TailFinder {
   void find_confirmed_table() {
     const Footer& footer = tail_.footer->footer;
     const std::uint64_t before = std::uint64_t{footer.table_bytes} + footer.index_bytes;
-    if (before <= tail_.footer->file_offset && use_table(tail_.footer->file_offset - before)) return;
-    for (const std::uint64_t spot : table_spots()) {
-      if (use_table(spot)) return;
-    }
-  }
-
-  bool use_table(std::uint64_t offset) {
-    const Footer& footer = tail_.footer->footer;
-    if (!has_hash(window_, offset, footer.table_bytes, footer.table_hash)) return false;
+    const auto offset = find_part(before, *tail_.footer, footer.table_bytes, footer.table_hash);
+    if (!offset) return;
     try {
-      const Bytes stored = file_.read_at(offset, footer.table_bytes);
+      const Bytes stored = file_.read_at(*offset, footer.table_bytes);
       tail_.entries =
           parse_file_table(zstd_decompress(stored, footer.table_raw_bytes, name_), footer.corpus_bytes, name_);
     } catch (const Error&) {
-      return false;
+      return;
     }
     tail_.table_trust = Trust::kConfirmed;
-    tail_.table_offset = offset;
+    tail_.table_offset = *offset;
     tail_.corpus_bytes = footer.corpus_bytes;
-    return true;
   }
 
   void find_unconfirmed_table() {
     std::uint64_t allowance = kMaxUnconfirmedTableBytes;
-    for (const std::uint64_t spot : table_spots()) {
+    for (const std::uint64_t spot : spots()) {
       const auto frame = read_zstd_frame(window_, spot, allowance);
       if (!frame) continue;
       allowance -= frame->raw.size();
@@ -160,13 +171,18 @@ class TailFinder {
     return std::search(bytes.begin(), bytes.end(), hash.begin(), hash.end()) != bytes.end();
   }
 
-  /// Where a table may begin, the likely places first: where a block ends, and after the last intact block.
-  std::vector<std::uint64_t> table_spots() {
+  /// Where a table or an index may begin, the last first: where a block ends, and after the last intact block.
+  const std::vector<std::uint64_t>& spots() {
+    if (!spots_) spots_ = find_spots();
+    return *spots_;
+  }
+
+  std::vector<std::uint64_t> find_spots() {
     std::deque<std::uint64_t> spots;
     const auto add = [&](std::uint64_t offset) {
       if (!is_zstd_magic(window_.from(offset, 4))) return;
       spots.push_back(offset);
-      if (spots.size() > kMaxTableSpots) spots.pop_front();
+      if (spots.size() > kMaxSpots) spots.pop_front();
     };
     add(kHeaderBytes);
     std::uint64_t last_end = 0;
@@ -193,6 +209,7 @@ class TailFinder {
   FileWindow window_;
   const RecoveryScan& scan_;
   std::string name_;
+  std::optional<std::vector<std::uint64_t>> spots_;
   RecoveryTail tail_;
 };
 
