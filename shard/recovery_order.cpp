@@ -70,7 +70,8 @@ void require_one_coder(std::vector<FoundBlock>& placed, std::vector<FoundBlock>&
   placed.erase(foreign, placed.end());
 }
 
-bool table_belongs(const RecoveryTail& tail, const std::vector<FoundBlock>& placed, const RunEvidence& evidence) {
+bool table_belongs(const RecoveryTail& tail, const std::vector<FoundBlock>& placed, const RunEvidence& evidence,
+                   bool has_inner_archive) {
   if (tail.table_trust == Trust::kLost) return false;
   for (const FoundBlock& block : placed) {
     if (block.raw_end() > tail.corpus_bytes) return false;
@@ -83,7 +84,8 @@ bool table_belongs(const RecoveryTail& tail, const std::vector<FoundBlock>& plac
   if (tail.index || tail.footer_in_place) return true;
   if (!placed.empty() && placed.back().file_end() == tail.table_offset && placed.back().raw_end() == tail.corpus_bytes)
     return true;
-  // A table that stands alone is ours unless something speaks of another archive after our last block.
+  // A table that stands alone is ours unless something speaks of another archive inside or after this one.
+  if (has_inner_archive) return false;
   const std::uint64_t from = placed.empty() ? 0 : placed.back().file_offset + 1;
   const auto sign = std::lower_bound(evidence.foreign_offsets.begin(), evidence.foreign_offsets.end(), from);
   return sign == evidence.foreign_offsets.end();
@@ -134,7 +136,7 @@ RecoveryOrder order_recovered_blocks(const RecoveryScan& scan, const RecoveryTai
   std::erase_if(order.unplaced, [](const FoundBlock& block) { return !block.intact; });
   std::sort(order.unplaced.begin(), order.unplaced.end(),
             [](const FoundBlock& a, const FoundBlock& b) { return a.file_offset < b.file_offset; });
-  order.table_belongs = table_belongs(tail, order.placed, evidence);
+  order.table_belongs = table_belongs(tail, order.placed, evidence, scan.has_inner_archive);
   return order;
 }
 

@@ -207,7 +207,8 @@ class RunChooser {
       const std::uint64_t part_end = next == chosen_.end() ? scan_.file_bytes : blocks_[next->begin].file_offset;
       const std::vector<std::uint64_t>& signs = evidence_.foreign_offsets;
       const auto sign = std::lower_bound(signs.begin(), signs.end(), part_begin);
-      if ((sign == signs.end() || *sign >= part_end) && is_near_neighbours(i)) kept.push_back(chosen_[i]);
+      const bool has_sign = sign != signs.end() && *sign < part_end;
+      if (!has_sign && !scan_.has_inner_archive && is_near_neighbours(i)) kept.push_back(chosen_[i]);
     }
     chosen_ = std::move(kept);
   }

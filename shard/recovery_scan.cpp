@@ -84,8 +84,17 @@ class Scanner {
     }
   }
 
+  std::optional<Header> header_at(std::uint64_t position) {
+    return parse_at<kHeaderBytes, 96, 8>(position, [](ByteSpan bytes) { return parse_header(bytes, ""); });
+  }
+
+  std::optional<BlockHeader> block_header_at(std::uint64_t position) {
+    return parse_at<kBlockHeaderBytes, 52, 4>(position,
+                                              [](ByteSpan bytes) { return parse_block_header(bytes, "", 0); });
+  }
+
   void look_at_header(std::uint64_t position) {
-    const auto header = parse_at<kHeaderBytes, 96, 8>(position, [](ByteSpan bytes) { return parse_header(bytes, ""); });
+    const auto header = header_at(position);
     if (header && scan_.headers.size() < kMaxHeaders) scan_.headers.push_back({*header, position});
   }
 
@@ -96,15 +105,39 @@ class Scanner {
   }
 
   std::uint64_t look_at_block(std::uint64_t position) {
-    const auto header =
-        parse_at<kBlockHeaderBytes, 52, 4>(position, [](ByteSpan bytes) { return parse_block_header(bytes, "", 0); });
+    const auto header = block_header_at(position);
     if (!header) return position + 1;
     FoundBlock block{*header, position, false};
     block.intact = payload_is_intact(block);
     if (block.intact || damaged_blocks_ < kMaxDamagedBlocks) scan_.blocks.push_back(block);
     damaged_blocks_ += block.intact ? 0 : 1;
     pause_(position);
-    return block.intact ? block.file_end() : position + 1;
+    if (!block.intact) return position + 1;
+    if (!scan_.has_inner_archive) look_into_payload(block);
+    return block.file_end();
+  }
+
+  /// Only to know whether there is an archive in it.
+  void look_into_payload(const FoundBlock& block) {
+    for (std::uint64_t position = block.file_offset + kBlockHeaderBytes; position < block.file_end();) {
+      const ByteSpan ahead = window_.from(position, 1);
+      const void* const hit = std::memchr(ahead.data(), 'F', ahead.size());
+      if (hit == nullptr) {
+        position += ahead.size();
+        continue;
+      }
+      position += static_cast<std::uint64_t>(static_cast<const std::uint8_t*>(hit) - ahead.data());
+      if (position >= block.file_end()) return;
+      const ByteSpan bytes = window_.from(position, 4);
+      if (bytes.size() < 4) return;
+      const bool is_block = std::memcmp(bytes.data(), "FZb1", 4) == 0 && block_header_at(position).has_value();
+      const bool is_header = std::memcmp(bytes.data(), "FZD", 3) == 0 && header_at(position - 1).has_value();
+      if (is_block || is_header) {
+        scan_.has_inner_archive = true;
+        return;
+      }
+      ++position;
+    }
   }
 
   bool payload_is_intact(const FoundBlock& block) {

@@ -33,12 +33,15 @@ struct FoundFooter {
   std::uint64_t file_offset = 0;
 };
 
-/// In order of file offset. Nothing that lies in the payload of an intact block is in it: an archived archive is data.
+/// In order of file offset. Nothing that lies in the payload of an intact block is in the lists: an archived archive is
+/// data.
 struct RecoveryScan {
   std::uint64_t file_bytes = 0;
   std::vector<FoundBlock> blocks;
   std::vector<FoundHeader> headers;
   std::vector<FoundFooter> footers;
+  /// A payload of an intact block holds a header or block header: there is an archive inside the archive.
+  bool has_inner_archive = false;
   /// Block headers whose payloads were not read, because too many others had proved false: only hostile files have
   /// them.
   std::uint64_t unchecked_blocks = 0;

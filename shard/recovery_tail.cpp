@@ -14,7 +14,7 @@ namespace {
 
 // Each of these bounds what a hostile file can cost; a damaged one has a footer or two and a few frames.
 constexpr std::size_t kMaxFooters = 16;
-constexpr std::size_t kMaxSpots = 64;
+constexpr std::size_t kMaxSpots = 256;
 constexpr std::uint64_t kMaxUnconfirmedTableBytes = std::uint64_t{1} << 30;
 constexpr std::uint64_t kHashSearchBytes = std::uint64_t{16} << 20;
 
@@ -171,7 +171,7 @@ class TailFinder {
     return std::search(bytes.begin(), bytes.end(), hash.begin(), hash.end()) != bytes.end();
   }
 
-  /// Where a table or an index may begin, the last first: where a block ends, and after the last intact block.
+  /// Where a table or an index may begin, the last first: anywhere but in intact blocks.
   const std::vector<std::uint64_t>& spots() {
     if (!spots_) spots_ = find_spots();
     return *spots_;
@@ -184,23 +184,24 @@ class TailFinder {
       spots.push_back(offset);
       if (spots.size() > kMaxSpots) spots.pop_front();
     };
-    add(kHeaderBytes);
-    std::uint64_t last_end = 0;
-    for (std::size_t i = 0; i < scan_.blocks.size(); ++i) {
-      const FoundBlock& block = scan_.blocks[i];
-      const bool block_follows = i + 1 < scan_.blocks.size() && scan_.blocks[i + 1].file_offset == block.file_end();
-      if (!block_follows) add(block.file_end());
-      if (block.intact) last_end = std::max(last_end, block.file_end());
-    }
-    for (std::uint64_t position = last_end; position < window_.file_bytes();) {
-      const ByteSpan ahead = window_.from(position, 1);
-      const void* const hit = std::memchr(ahead.data(), kZstdMagic & 0xff, ahead.size());
-      if (hit == nullptr) {
-        position += ahead.size();
-        continue;
+    // Between the intact blocks.
+    std::uint64_t position = 0;
+    for (std::size_t i = 0; i <= scan_.blocks.size(); ++i) {
+      const bool is_end = i == scan_.blocks.size();
+      if (!is_end && !scan_.blocks[i].intact) continue;
+      const std::uint64_t end = is_end ? window_.file_bytes() : scan_.blocks[i].file_offset;
+      while (position < end) {
+        ByteSpan ahead = window_.from(position, 1);
+        ahead = ahead.first(std::min<std::uint64_t>(ahead.size(), end - position));
+        const void* const hit = std::memchr(ahead.data(), kZstdMagic & 0xff, ahead.size());
+        if (hit == nullptr) {
+          position += ahead.size();
+          continue;
+        }
+        position += static_cast<std::uint64_t>(static_cast<const std::uint8_t*>(hit) - ahead.data());
+        add(position++);
       }
-      position += static_cast<std::uint64_t>(static_cast<const std::uint8_t*>(hit) - ahead.data());
-      add(position++);
+      if (!is_end) position = scan_.blocks[i].file_end();
     }
     return {spots.rbegin(), spots.rend()};
   }
