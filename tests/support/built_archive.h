@@ -86,6 +86,7 @@ inline BuiltArchive build_archive(const BuildOptions& options) {
   const std::filesystem::path path = directory / "built.fz";
   FakeTextCodec text;
   shard::Header header;
+  header.format_version = shard::kOldestFormatVersion;  // all that these codecs need
   header.block_bytes = shard::kMinBlockBytes;
   std::vector<shard::EncodedBlock> blocks;
   std::mt19937 random(options.seed + 1);

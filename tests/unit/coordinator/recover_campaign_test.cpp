@@ -218,11 +218,7 @@ TEST(RecoverCampaign, WhatIsUntouchedComesBackAndNothingElseDoes) {
       EXPECT_EQ(untruth(built, names_are_true(built, damaged, outcome), outcome), "");
       const bool index_tells = damaged.has(built.index) && damaged.has(built.footer);
       if (index_tells || !damaged.has_insertions()) expect_all_that_is_left(built, damaged, outcome);
-      if (testing::Test::HasFailure()) {
-        test::write_text("/tmp/wt8-play/bad.fz", damaged.bytes());
-        test::write_text("/tmp/wt8-play/orig.fz", built.bytes);
-        return;
-      }
+      if (testing::Test::HasFailure()) return;
     }
   }
 }
@@ -252,11 +248,7 @@ TEST(RecoverCampaign, AnArchiveInsideTheArchiveIsNeverTakenForIt) {
       const std::string of_outer = untruth(built, names_are_true(built, damaged, outcome), placed);
       const std::string of_inner = untruth(inner, outcome.plan.table_trust == Trust::kConfirmed, placed);
       EXPECT_TRUE(of_outer.empty() || of_inner.empty()) << of_outer << "; " << of_inner;
-      if (testing::Test::HasFailure()) {
-        test::write_text("/tmp/wt8-play/bad.fz", damaged.bytes());
-        test::write_text("/tmp/wt8-play/orig.fz", built.bytes);
-        return;
-      }
+      if (testing::Test::HasFailure()) return;
     }
   }
 }
