@@ -194,6 +194,12 @@ class RunChooser {
   /// A run that could lie in the payload of a lost block, in a part of the file where there is more of another archive,
   /// is not believed.
   void drop_doubtful_runs() {
+    std::vector<std::uint64_t> part_ends(chosen_.size());  // where the next certain run begins
+    std::uint64_t part_end = scan_.file_bytes;
+    for (std::size_t i = chosen_.size(); i-- > 0;) {
+      part_ends[i] = part_end;
+      if (chosen_[i].certain) part_end = blocks_[chosen_[i].begin].file_offset;
+    }
     std::vector<Run> kept;
     std::uint64_t part_begin = 0;  // where the last certain run before ends
     for (std::size_t i = 0; i < chosen_.size(); ++i) {
@@ -202,12 +208,9 @@ class RunChooser {
         kept.push_back(chosen_[i]);
         continue;
       }
-      const auto next = std::find_if(chosen_.begin() + static_cast<std::ptrdiff_t>(i), chosen_.end(),
-                                     [](const Run& run) { return run.certain; });
-      const std::uint64_t part_end = next == chosen_.end() ? scan_.file_bytes : blocks_[next->begin].file_offset;
       const std::vector<std::uint64_t>& signs = evidence_.foreign_offsets;
       const auto sign = std::lower_bound(signs.begin(), signs.end(), part_begin);
-      const bool has_sign = sign != signs.end() && *sign < part_end;
+      const bool has_sign = sign != signs.end() && *sign < part_ends[i];
       if (!has_sign && !scan_.has_inner_archive && is_near_neighbours(i)) kept.push_back(chosen_[i]);
     }
     chosen_ = std::move(kept);
