@@ -51,7 +51,8 @@ std::shared_ptr<fz::model::Model> make_model(const std::string& name, std::uint3
   if (name == "default") {
     *model = *fz::model::embedded_model();
   } else {
-    const auto* shape = std::find_if(std::begin(kShapes), std::end(kShapes), [&](const Shape& s) { return name == s.name; });
+    const auto* shape =
+        std::find_if(std::begin(kShapes), std::end(kShapes), [&](const Shape& s) { return name == s.name; });
     if (shape == std::end(kShapes)) return nullptr;
     model->config = shape->config;
     ModelConfig& config = model->config;
@@ -163,7 +164,8 @@ int run(int argc, char** argv) {
     });
   }
   std::printf(
-      "{\"model\": \"%s\", \"direction\": \"%s\", \"lanes\": %zu, \"context\": %u, \"threads\": %d, \"backend\": \"%s\", "
+      "{\"model\": \"%s\", \"direction\": \"%s\", \"lanes\": %zu, \"context\": %u, \"threads\": %d, \"backend\": "
+      "\"%s\", "
       "\"tokens\": %.5g, \"matrix\": %.5g, \"attention\": %.5g, \"products\": %.4g}\n",
       argv[1], argv[2], lanes, context, pool.threads(), engine.kernels().name, measured.tokens_a_second,
       matrix_operations_a_token(config), attention_operations_a_token(config), measured.product_operations_a_second);

@@ -67,7 +67,8 @@ double bytes_a_second(int threads) {
   return best_rate(threads, [&](int thread) {
     const std::uint64_t* data = arrays[static_cast<std::size_t>(thread)].data();
     std::uint64_t sum = 0;  // one value of each cache line: every line comes from memory
-    for (std::size_t i = 0; i < kReadBytes / sizeof(std::uint64_t); i += kStride / sizeof(std::uint64_t)) sum += data[i];
+    for (std::size_t i = 0; i < kReadBytes / sizeof(std::uint64_t); i += kStride / sizeof(std::uint64_t))
+      sum += data[i];
     __asm__ volatile("" : : "r"(sum));
     return static_cast<double>(kReadBytes);
   });
@@ -92,8 +93,8 @@ int main(int argc, char** argv) {
   for (const Loop& loop : kLoops) {
     for (const fz::model::Backend& backend : fz::model::backends()) {
       if (backend.name != loop.backend || !backend.is_available) continue;
-      std::printf("%s\n  {\"backend\": \"%s\", \"name\": \"%s\", \"one\": %.4g, \"all\": %.4g}", separator, loop.backend,
-                  loop.name, operations_a_second(loop.loop, 1), operations_a_second(loop.loop, threads));
+      std::printf("%s\n  {\"backend\": \"%s\", \"name\": \"%s\", \"one\": %.4g, \"all\": %.4g}", separator,
+                  loop.backend, loop.name, operations_a_second(loop.loop, 1), operations_a_second(loop.loop, threads));
       separator = ",";
       std::fflush(stdout);
     }

@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "base/interruption.h"
+#include "cli/recovery_hint.h"
 #include "cli/session.h"
 #include "coordinator/restore_job.h"
 
@@ -65,7 +66,9 @@ void add_common(CLI::App& command, Context& context, const std::shared_ptr<Resto
       ->type_name("DIR");
   command.add_flag("--force", options->force, "Restore into a directory that is not empty; replace files that exist");
   add_work_options(command, options->work);
-  command.callback([options, &context] { context.chosen = [options, &context] { restore(*options, context); }; });
+  command.callback([options, &context] {
+    context.chosen = [options, &context] { with_recovery_hint(options->archive, [&] { restore(*options, context); }); };
+  });
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "base/display.h"
 #include "cli/commands.h"
+#include "cli/recovery_hint.h"
 #include "shard/archive_reader.h"
 
 namespace fz::cli {
@@ -128,7 +129,9 @@ void add_info(CLI::App& app, Context& context) {
       app.add_subcommand("info", "Print sizes, codecs and the model that an archive needs; needs no model");
   command->add_option("ARCHIVE", options->archive, "The archive")->required();
   command->add_flag("--json", options->json, "As JSON, for programs");
-  command->callback([options, &context] { context.chosen = [options, &context] { info(*options, context); }; });
+  command->callback([options, &context] {
+    context.chosen = [options, &context] { with_recovery_hint(options->archive, [&] { info(*options, context); }); };
+  });
 }
 
 }  // namespace fz::cli

@@ -1,10 +1,11 @@
 // fz-dist list
 #include <ctime>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "base/display.h"
 #include "cli/commands.h"
+#include "cli/json_bytes.h"
+#include "cli/recovery_hint.h"
 #include "shard/archive_reader.h"
 
 namespace fz::cli {
@@ -53,12 +54,6 @@ std::string time_text(const FileEntry& entry) {
   return text;
 }
 
-/// JSON strings are UTF-8: other bytes come as hexadecimal digits beside a readable form.
-void put_bytes(nlohmann::ordered_json& object, const std::string& key, const std::string& bytes) {
-  object[key] = is_utf8(bytes) ? bytes : display_text(bytes);
-  if (!is_utf8(bytes)) object[key + "_hex"] = to_hex(as_byte_span(bytes), 2 * bytes.size());
-}
-
 nlohmann::ordered_json to_json(const FileEntry& entry) {
   nlohmann::ordered_json object;
   put_bytes(object, "path", entry.path);
@@ -98,7 +93,9 @@ void add_list(CLI::App& app, Context& context) {
   command->add_option("ARCHIVE", options->archive, "The archive")->required();
   command->add_flag("-l,--long", options->long_format, "With mode, size, time (UTC) and link target");
   command->add_flag("--json", options->json, "As JSON, for programs");
-  command->callback([options, &context] { context.chosen = [options, &context] { list(*options, context); }; });
+  command->callback([options, &context] {
+    context.chosen = [options, &context] { with_recovery_hint(options->archive, [&] { list(*options, context); }); };
+  });
 }
 
 }  // namespace fz::cli

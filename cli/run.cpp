@@ -21,6 +21,7 @@ constexpr const char* kDescription =
     "  fz-dist compress corpus/ -o corpus.fz       archive a directory; other files go along\n"
     "  fz-dist decompress corpus.fz -o out/        everything back, as it was\n"
     "  fz-dist extract corpus.fz '*.txt' -o out/   only some files\n"
+    "  fz-dist recover bad.fz -o rest.fz           what is left of a damaged archive\n"
     "  mpirun -n 4 fz-dist compress corpus/        the same archive, by four processes\n"
     "\n"
     "A command that was interrupted goes on when it is given again.";
@@ -74,6 +75,7 @@ int run_command(const std::vector<std::string>& arguments, Context& context) {
   add_list(app, context);
   add_info(app, context);
   add_verify(app, context);
+  add_recover(app, context);
   add_model(app, context);
   try {
     // CLI11 wants the arguments last first.

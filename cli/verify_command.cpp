@@ -1,58 +1,165 @@
 // fz-dist verify
+#include <algorithm>
+#include <charconv>
 #include <iostream>
+#include <map>
+#include <optional>
 
+#include "base/display.h"
 #include "base/interruption.h"
+#include "cli/keep_going_task.h"
+#include "cli/recovery_hint.h"
 #include "cli/session.h"
 #include "coordinator/restore_job.h"
+#include "shard/block_codec.h"
 
 namespace fz::cli {
 namespace {
 
+constexpr std::size_t kMaxFilesInLine = 8;
+
 struct VerifyOptions {
   std::string archive;
   bool quick = false;
+  std::string part;  ///< "i/N" as given; empty: everything.
   WorkOptions work;
 };
 
+struct Part {
+  std::uint64_t number = 1;  ///< From 1.
+  std::uint64_t count = 1;
+};
+
+Part parse_part(const std::string& text) {
+  if (text.empty()) return {};
+  constexpr std::uint64_t kMaxParts = 1'000'000'000;
+  Part part;
+  const char* const end = text.data() + text.size();
+  const auto number = std::from_chars(text.data(), end, part.number);
+  const bool has_slash = number.ec == std::errc() && number.ptr != end && *number.ptr == '/';
+  const auto count = has_slash ? std::from_chars(number.ptr + 1, end, part.count) : number;
+  const bool complete = has_slash && count.ec == std::errc() && count.ptr == end;
+  if (!complete || part.number < 1 || part.number > part.count || part.count > kMaxParts) {
+    fail(ErrorCode::kUsage, "verify: --part '{}' is not I/N with 1 <= I <= N, as in --part 2/7", display_text(text));
+  }
+  return part;
+}
+
+/// The blocks of a part: each block is in one of the N parts, and they differ by one block at most.
+std::vector<BlockId> blocks_of(const shard::ArchiveReader& archive, const Part& part) {
+  const std::uint64_t total = archive.blocks().size();
+  std::vector<BlockId> blocks;
+  for (std::uint64_t i = total * (part.number - 1) / part.count; i < total * part.number / part.count; ++i) {
+    blocks.push_back(BlockId{static_cast<std::uint32_t>(i)});
+  }
+  return blocks;
+}
+
+/// What is wrong with the stored bytes of a block; empty when nothing is.
+std::string stored_damage(const shard::ArchiveReader& archive, BlockId block) {
+  try {
+    archive.read_block(block);
+    return {};
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kCorrupt) throw;
+    return error.what();
+  }
+}
+
+/// "corpus/a.txt: 65536 bytes at 0, corpus/b: 10 bytes at 0".
+std::string affected_files(const shard::ArchiveReader& archive, const shard::Selection& everything, BlockId block) {
+  const auto pieces = everything.pieces(block);
+  std::string text;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    if (i == kMaxFilesInLine) return text + fmt::format(" and {} more files", pieces.size() - i);
+    text +=
+        fmt::format("{}{}: {} bytes at {}", i == 0 ? "" : ", ", display_text(archive.entries()[pieces[i].entry].path),
+                    pieces[i].size_bytes, pieces[i].file_offset);
+  }
+  return text;
+}
+
+/// Prints a line for each damaged block and throws if there is one.
+void report_damage(const shard::ArchiveReader& archive, const std::map<BlockId, std::string>& damage,
+                   std::size_t checked_blocks, const VerifyOptions& options, const Context& context) {
+  if (damage.empty()) return;
+  if (!options.work.quiet) {
+    const shard::Selection everything(archive, {});
+    for (const auto& [block, what] : damage) {
+      context.out << fmt::format("{}; it holds {}\n", what, affected_files(archive, everything, block));
+    }
+    context.out << std::flush;
+  }
+  fail(ErrorCode::kCorrupt, "{}: {} of {} blocks {} damaged, all others are intact; {}", archive.name(), damage.size(),
+       checked_blocks, damage.size() == 1 ? "is" : "are", kRecoveryHint);
+}
+
+/// "", or " (part 2 of 7)".
+std::string part_text(const Part& part) {
+  return part.count == 1 ? "" : fmt::format(" (part {} of {})", part.number, part.count);
+}
+
 /// Everything that can be checked without decoding.
-void verify_quickly(const VerifyOptions& options, const Context& context) {
+void verify_quickly(const VerifyOptions& options, const Part& part, const Context& context) {
   if (!context.world.coordinates()) return;
   const InterruptionGuard guard;
   const shard::ArchiveReader archive(options.archive);
-  for (std::uint32_t i = 0; i < archive.blocks().size(); ++i) {
+  const std::vector<BlockId> blocks = blocks_of(archive, part);
+  std::map<BlockId, std::string> damage;
+  for (const BlockId block : blocks) {
     throw_if_interrupted();
-    archive.read_block(BlockId{i});
+    if (std::string what = stored_damage(archive, block); !what.empty()) damage[block] = std::move(what);
   }
+  report_damage(archive, damage, blocks.size(), options, context);
   if (options.work.quiet) return;
-  context.out << fmt::format("{}: structure and stored bytes of {} blocks are intact (not decoded)\n", options.archive,
-                             archive.blocks().size());
+  context.out << fmt::format("{}: structure and stored bytes of {} blocks are intact (not decoded){}\n", archive.name(),
+                             blocks.size(), part_text(part));
 }
 
 void verify(const VerifyOptions& options, const Context& context) {
-  if (options.quick) return verify_quickly(options, context);
+  const Part part = parse_part(options.part);
+  if (options.quick) return verify_quickly(options, part, context);
   const Stopwatch watch;
   Workplace workplace(context, options.work);
-  const auto make_task = [&] { return worker::make_verify_task(options.archive, workplace.resources()); };
+  const auto make_task = [&] {
+    return make_keep_going_task(worker::make_verify_task(options.archive, workplace.resources()));
+  };
   if (!context.world.coordinates()) return work_for_coordinator(context, make_task);
 
   const InterruptionGuard guard;
   const shard::ArchiveReader archive(options.archive);
-  if (archive.needs_model()) shard::require_model(archive, workplace.load_model().identity());
-  std::vector<BlockId> blocks;
-  for (std::uint32_t i = 0; i < archive.blocks().size(); ++i) blocks.push_back(BlockId{i});
+  const std::vector<BlockId> blocks = blocks_of(archive, part);
+  const auto record = [&](BlockId id) -> const shard::IndexedBlock& { return archive.blocks()[number(id)]; };
+  const bool needs_model =
+      std::any_of(blocks.begin(), blocks.end(), [&](BlockId id) { return shard::needs_model(record(id).codec); });
+  if (needs_model) shard::require_model(archive, workplace.load_model().identity());
+  std::map<BlockId, std::string> damage;
+  std::uint64_t raw_bytes = 0;
+  for (const BlockId block : blocks) raw_bytes += record(block).raw_bytes;
   BlockWork work;
   work.verb = "verifying";
   work.items = coordinator::block_items(archive, blocks);
   work.task = make_task();
-  work.raw_bytes_of = [&](BlockId id) { return archive.blocks()[number(id)].raw_bytes; };
-  work.total_raw_bytes = archive.footer().corpus_bytes;
+  work.commit = [&](coordinator::DoneBlocks done) {
+    for (const auto& [rank, block] : done) {
+      if (block.offset_bytes != kDamagedMark || number(block.block) >= archive.blocks().size()) continue;
+      std::string what = stored_damage(archive, block.block);
+      if (what.empty()) {
+        what = fmt::format("{}: the stored bytes are those that were written, but they do not decode to the original",
+                           shard::block_place(archive.name(), block.block, record(block.block).raw_offset));
+      }
+      damage[block.block] = std::move(what);
+    }
+  };
+  work.raw_bytes_of = [&](BlockId id) { return record(id).raw_bytes; };
+  work.total_raw_bytes = raw_bytes;
   coordinate(context, options.work, std::move(work));
+  report_damage(archive, damage, blocks.size(), options, context);
   if (options.work.quiet) return;
   const double seconds = watch.seconds();
-  const std::uint64_t raw_bytes = archive.footer().corpus_bytes;
-  context.out << fmt::format("{}: intact: {} blocks decoded, {} bytes, {:.2f} s, {:.1f} KB/s ({})\n", options.archive,
+  context.out << fmt::format("{}: intact: {} blocks decoded, {} bytes, {:.2f} s, {:.1f} KB/s ({}){}\n", archive.name(),
                              blocks.size(), raw_bytes, seconds, static_cast<double>(raw_bytes) / 1000 / seconds,
-                             describe_ranks(context, workplace.threads()));
+                             describe_ranks(context, workplace.threads()), part_text(part));
   report_profile(context, options.work, workplace);
 }
 
@@ -61,10 +168,16 @@ void verify(const VerifyOptions& options, const Context& context) {
 void add_verify(CLI::App& app, Context& context) {
   const auto options = std::make_shared<VerifyOptions>();
   CLI::App* const command = app.add_subcommand("verify", "Decode everything and compare every hash; writes nothing");
+  command->footer(
+      "Every damaged block is reported, with the files that have bytes in it. With --part, N runs with I from 1 to N\n"
+      "check everything together; each also checks header, file table, index and footer.");
   command->add_option("ARCHIVE", options->archive, "The archive")->required();
   command->add_flag("--quick", options->quick, "Check the structure and the stored bytes only; fast, needs no model");
+  command->add_option("--part", options->part, "Check the I-th of N equal parts of the blocks only")->type_name("I/N");
   add_work_options(*command, options->work);
-  command->callback([options, &context] { context.chosen = [options, &context] { verify(*options, context); }; });
+  command->callback([options, &context] {
+    context.chosen = [options, &context] { with_recovery_hint(options->archive, [&] { verify(*options, context); }); };
+  });
 }
 
 }  // namespace fz::cli

@@ -9,8 +9,6 @@
 namespace fz::shard {
 namespace {
 
-constexpr std::size_t kSmallestIndexRecordBytes = 3;
-
 /// Reads a section whose hash the footer holds, and decompresses it.
 Bytes read_section(const File& file, std::uint64_t offset, std::uint32_t size_bytes, std::uint32_t raw_bytes,
                    const Hash16& hash, const std::string& source, const char* what) {
@@ -40,48 +38,27 @@ ArchiveReader::ArchiveReader(const std::filesystem::path& path)
          archive_bytes_);
   }
   const std::uint64_t index_offset = footer_.table_offset + footer_.table_bytes;
-  parse_index(read_section(file_, index_offset, footer_.index_bytes, footer_.index_raw_bytes, footer_.index_hash, name_,
-                           "index"));
+  blocks_ = parse_block_index(read_section(file_, index_offset, footer_.index_bytes, footer_.index_raw_bytes,
+                                           footer_.index_hash, name_, "index"),
+                              footer_, name_);
+  check_blocks_against_header();
   entries_ = parse_file_table(read_section(file_, footer_.table_offset, footer_.table_bytes, footer_.table_raw_bytes,
                                            footer_.table_hash, name_, "file table"),
                               footer_.corpus_bytes, name_);
 }
 
-void ArchiveReader::parse_index(ByteSpan bytes) {
-  ByteReader reader(bytes, name_ + ": index");
-  if (footer_.block_count > reader.remaining() / kSmallestIndexRecordBytes)
-    reader.corrupt("more blocks than there are bytes for");
-  blocks_.reserve(footer_.block_count);
-  std::uint64_t file_offset = kHeaderBytes;
-  std::uint64_t raw_offset = 0;
+void ArchiveReader::check_blocks_against_header() const {
+  const auto corrupt = [&](const std::string& what) { fail(ErrorCode::kCorrupt, "{}: index: {}", name_, what); };
   bool model_seen = false;
-  for (std::uint32_t i = 0; i < footer_.block_count; ++i) {
-    const auto codec = reader.read<std::uint8_t>();
-    const std::uint64_t raw_bytes = reader.read_varint();
-    const std::uint64_t payload_bytes = reader.read_varint();
-    if (codec >= codec_count(header_.format_version))
-      reader.corrupt(fmt::format("block codec {} does not exist", codec));
-    if (raw_bytes == 0 || raw_bytes > header_.block_bytes) reader.corrupt("a block's raw size is outside the limits");
-    if (payload_bytes == 0 || payload_bytes > raw_bytes) reader.corrupt("a block's payload size is outside the limits");
-    IndexedBlock block;
-    block.codec = static_cast<Codec>(codec);
-    block.raw_offset = raw_offset;
-    block.raw_bytes = static_cast<std::uint32_t>(raw_bytes);
-    block.payload_bytes = static_cast<std::uint32_t>(payload_bytes);
-    block.file_offset = file_offset;
-    if (shard::needs_model(block.codec)) {
-      model_seen = true;
-      if (block.codec != model_codec(header_.token_coder))
-        reader.corrupt("a block's codec is not the header's token coder");
-    }
-    blocks_.push_back(block);
-    raw_offset += raw_bytes;  // at most 2^32 blocks of 2^26 bytes: no overflow
-    file_offset += kBlockHeaderBytes + payload_bytes;
+  for (const IndexedBlock& block : blocks_) {
+    const int codec = static_cast<int>(block.codec);
+    if (codec >= codec_count(header_.format_version)) corrupt(fmt::format("block codec {} does not exist", codec));
+    if (block.raw_bytes > header_.block_bytes) corrupt("a block's raw size is outside the limits");
+    if (!shard::needs_model(block.codec)) continue;
+    model_seen = true;
+    if (block.codec != model_codec(header_.token_coder)) corrupt("a block's codec is not the header's token coder");
   }
-  reader.expect_end();
-  if (file_offset != footer_.table_offset) reader.corrupt("the blocks do not end where the file table begins");
-  if (raw_offset != footer_.corpus_bytes) reader.corrupt("the blocks do not add up to the corpus");
-  if (model_seen != needs_model()) reader.corrupt("header and blocks disagree about the model");
+  if (model_seen != needs_model()) corrupt("header and blocks disagree about the model");
 }
 
 StoredBlock ArchiveReader::read_block(BlockId id) const {

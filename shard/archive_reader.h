@@ -9,18 +9,10 @@
 
 #include "base/file.h"
 #include "shard/archive_format.h"
+#include "shard/block_index.h"
 #include "shard/file_table.h"
 
 namespace fz::shard {
-
-/// What the index says of a block, and where it lies.
-struct IndexedBlock {
-  Codec codec = Codec::kStored;
-  std::uint64_t raw_offset = 0;
-  std::uint32_t raw_bytes = 0;
-  std::uint32_t payload_bytes = 0;
-  std::uint64_t file_offset = 0;  ///< Of the block header.
-};
 
 class ArchiveReader {
  public:
@@ -40,7 +32,7 @@ class ArchiveReader {
   StoredBlock read_block(BlockId id) const;
 
  private:
-  void parse_index(ByteSpan bytes);
+  void check_blocks_against_header() const;
 
   std::string name_;
   File file_;

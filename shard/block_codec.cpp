@@ -129,6 +129,11 @@ std::vector<Bytes> decode_blocks(std::span<const StoredBlock> blocks, TextCodec*
   return raws;
 }
 
+Bytes decode_block(const StoredBlock& block, TextCodec* text, const std::string& source) {
+  ThreadPool pool(1);
+  return std::move(decode_blocks({&block, 1}, text, source, pool).front());
+}
+
 Footprint cheap_footprint(Direction direction, std::uint32_t block_bytes, int threads) {
   const std::uint64_t tables = memory_codec_bytes(block_bytes);
   return {kOtherBytes, 3 * std::uint64_t{block_bytes} + tables + (direction == Direction::kEncode ? kZstdBytes : 0),

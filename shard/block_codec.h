@@ -29,6 +29,9 @@ std::vector<StoredBlock> encode_blocks(std::span<const RawBlock> blocks, TextCod
 std::vector<Bytes> decode_blocks(std::span<const StoredBlock> blocks, TextCodec* text, const std::string& source,
                                  ThreadPool& pool);
 
+/// The same for one block, on this thread.
+Bytes decode_block(const StoredBlock& block, TextCodec* text, const std::string& source);
+
 /// Of blocks that need no model.
 Footprint cheap_footprint(Direction direction, std::uint32_t block_bytes, int threads);
 

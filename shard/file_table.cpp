@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "base/display.h"
+#include "shard/archive_format.h"
 
 namespace fz::shard {
 namespace {
@@ -88,7 +89,8 @@ Bytes serialize_file_table(std::span<const FileEntry> entries) {
   return writer.take();
 }
 
-std::vector<FileEntry> parse_file_table(ByteSpan bytes, std::uint64_t corpus_bytes, const std::string& source) {
+std::vector<FileEntry> parse_file_table(ByteSpan bytes, std::optional<std::uint64_t> corpus_bytes,
+                                        const std::string& source) {
   ByteReader reader(bytes, source + ": file table");
   const std::uint64_t entry_count = reader.read_varint();
   if (entry_count > reader.remaining() / kSmallestEntryBytes) reader.corrupt("more entries than there are bytes for");
@@ -115,8 +117,17 @@ std::vector<FileEntry> parse_file_table(ByteSpan bytes, std::uint64_t corpus_byt
     entries.push_back(std::move(entry));
   }
   reader.expect_end();
-  validate_file_table(entries, corpus_bytes, source);
+  validate_file_table(entries, corpus_bytes.value_or(corpus_bytes_of(entries)), source);
   return entries;
+}
+
+std::uint64_t corpus_bytes_of(std::span<const FileEntry> entries) {
+  std::uint64_t total = 0;
+  for (const FileEntry& entry : entries) {
+    if (entry.raw_bytes >= kMaxCorpusBytes || total >= kMaxCorpusBytes) return kMaxCorpusBytes;
+    total += entry.raw_bytes;
+  }
+  return total;
 }
 
 void validate_file_table(std::span<const FileEntry> entries, std::uint64_t corpus_bytes, const std::string& source) {

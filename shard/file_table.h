@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,8 +40,13 @@ std::string path_problem(std::string_view path);
 
 Bytes serialize_file_table(std::span<const FileEntry> entries);
 
-/// Throws Error(kCorrupt) for anything that docs/format.md forbids. The files tile [0, corpus_bytes).
-std::vector<FileEntry> parse_file_table(ByteSpan bytes, std::uint64_t corpus_bytes, const std::string& source);
+/// Throws Error(kCorrupt) for anything that docs/format.md forbids. The files tile [0, corpus_bytes); where that size
+/// is not known, as in a damaged archive, it is what the files add up to.
+std::vector<FileEntry> parse_file_table(ByteSpan bytes, std::optional<std::uint64_t> corpus_bytes,
+                                        const std::string& source);
+
+/// What the files add up to; a number beyond the limits of the format where they exceed those.
+std::uint64_t corpus_bytes_of(std::span<const FileEntry> entries);
 
 /// The checks of parse_file_table on entries from elsewhere.
 void validate_file_table(std::span<const FileEntry> entries, std::uint64_t corpus_bytes, const std::string& source);

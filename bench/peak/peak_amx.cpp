@@ -1,3 +1,4 @@
+// AMX's part of peak.h: built with its own flags, and includes nothing that other code could link to.
 #include <immintrin.h>
 
 #include "bench/peak/peak.h"

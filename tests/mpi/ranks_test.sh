@@ -46,7 +46,9 @@ cp plain.fz bad.fz
 printf '\377\377' | dd of=bad.fz bs=1 seek=$(($(stat -c %s bad.fz) / 2)) conv=notrunc 2> /dev/null
 expect 5 'bad.fz: block' launch 3 "$program" decompress bad.fz -o none
 [ ! -e none ] || die "a failed decompress left: $(ls -A none)"
-expect 5 'bad.fz: block' launch 2 "$program" verify bad.fz
+expect 5 'bad.fz: 1 of .* blocks is damaged, all others are intact' launch 2 "$program" verify bad.fz
+launch 2 "$program" verify bad.fz > out 2> /dev/null
+grep -q '^bad.fz: block .*; it holds c/' out || die "verify: the damaged block is not reported: $(cat out)"
 
 # Commands without block work run once.
 [ "$(launch 3 "$program" list plain.fz | wc -l)" -eq "$("$program" list plain.fz | wc -l)" ] || die "list is printed by several ranks"

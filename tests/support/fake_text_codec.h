@@ -18,13 +18,13 @@ class FakeTextCodec final : public shard::TextCodec {
 
   std::vector<Bytes> encode(std::span<const ByteSpan> blocks, const shard::EncodeSettings& settings) override {
     std::vector<Bytes> payloads;
-    for (const ByteSpan raw : blocks) payloads.push_back(encode_one(raw, settings.coder));
+    for (const ByteSpan raw : blocks) payloads.push_back(pack(raw, settings.coder));
     return payloads;
   }
 
   std::vector<Bytes> decode(std::span<const shard::StoredPayload> blocks) override {
     std::vector<Bytes> raws;
-    for (const shard::StoredPayload& block : blocks) raws.push_back(decode_one(block));
+    for (const shard::StoredPayload& block : blocks) raws.push_back(unpack(block));
     return raws;
   }
 
@@ -34,7 +34,7 @@ class FakeTextCodec final : public shard::TextCodec {
   std::uint32_t lane_limit(std::uint64_t) const override { return shard::kMaxLanes; }
 
  private:
-  static Bytes encode_one(ByteSpan raw, shard::TokenCoder coder) {
+  static Bytes pack(ByteSpan raw, shard::TokenCoder coder) {
     Bytes payload(ZSTD_compressBound(raw.size()) + 1);
     const std::unique_ptr<ZSTD_CCtx, std::size_t (*)(ZSTD_CCtx*)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
     payload[0] = static_cast<std::uint8_t>(coder);
@@ -45,7 +45,7 @@ class FakeTextCodec final : public shard::TextCodec {
     return payload;
   }
 
-  static Bytes decode_one(const shard::StoredPayload& block) {
+  static Bytes unpack(const shard::StoredPayload& block) {
     const ByteSpan payload = block.payload;
     if (payload[0] != static_cast<std::uint8_t>(block.coder)) {
       fail(ErrorCode::kCorrupt, "{}: another coder", block.source);

@@ -5,7 +5,6 @@
 
 #include "shard/archive_reader.h"
 #include "shard/block_codec.h"
-#include "support/one_block.h"
 #include "support/temporary_directory.h"
 
 namespace fz::shard {
@@ -40,7 +39,7 @@ TEST(ArchiveExample, IsWhatTheTextSays) {
   EXPECT_EQ(entry.raw_bytes, 3u);
   ASSERT_EQ(archive.blocks().size(), 1u);
   const StoredBlock block = archive.read_block(BlockId{0});
-  EXPECT_EQ(test::decode_one_block(block, nullptr, "t.fz"), (Bytes{'h', 'i', 0}));
+  EXPECT_EQ(decode_block(block, nullptr, "t.fz"), (Bytes{'h', 'i', 0}));
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ struct SampleArchive {
     std::string stream;
     for (std::uint32_t i = 0; i < reader.blocks().size(); ++i) {
       const StoredBlock block = reader.read_block(BlockId{i});
-      const Bytes raw = test::decode_one_block(block, &text, reader.name());
+      const Bytes raw = decode_block(block, &text, reader.name());
       stream += as_string_view(raw);
     }
     return stream;

@@ -64,7 +64,7 @@ TEST(BlockCodec, RoundTripOfEveryCodec) {
   for (const std::string& raw :
        {test::make_text(9, 70000), test::make_noise(9, 999), std::string(5000, 'a'), std::string("\0", 1)}) {
     const StoredBlock block = encode(bytes_of(raw), &text);
-    EXPECT_EQ(test::decode_one_block(block, &text, "a.fz"), bytes_of(raw));
+    EXPECT_EQ(decode_block(block, &text, "a.fz"), bytes_of(raw));
   }
 }
 
@@ -97,11 +97,11 @@ TEST(BlockCodec, WrongBytesAreNeverGiven) {
   StoredBlock block = encode(bytes_of(test::make_text(9, 70000)), &text);
   block.header.raw_hash[0] ^= 1;
   expect_error(ErrorCode::kCorrupt, "a.fz: block 3 (offset 4096): the decoded bytes",
-               [&] { test::decode_one_block(block, &text, "a.fz"); });
+               [&] { decode_block(block, &text, "a.fz"); });
   block.header.raw_hash[0] ^= 1;
   block.payload[100] ^= 1;
   expect_error(ErrorCode::kCorrupt, "a.fz: block 3 (offset 4096): the stored bytes",
-               [&] { test::decode_one_block(block, &text, "a.fz"); });
+               [&] { decode_block(block, &text, "a.fz"); });
 }
 
 }  // namespace

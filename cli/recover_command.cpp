@@ -1,0 +1,131 @@
+// fz-dist recover
+#include <unistd.h>
+
+#include <iostream>
+
+#include "base/display.h"
+#include "base/interruption.h"
+#include "cli/recovery_report.h"
+#include "cli/session.h"
+#include "coordinator/recover_job.h"
+#include "shard/block_codec.h"
+
+namespace fz::cli {
+namespace {
+
+struct RecoverOptions {
+  std::string archive;
+  std::string output;
+  std::string model_path;
+  bool dry_run = false;
+  bool force = false;
+  bool json = false;
+  bool quiet = false;
+};
+
+/// The header named the model and is lost: the model at hand is the right one if it decodes this block.
+std::optional<shard::ModelIdentity> try_model(const RecoverOptions& options, const Context& context,
+                                              const shard::StoredBlock& block) {
+  if (options.model_path == kNoModel) return std::nullopt;
+  const auto codec =
+      context.parts.make_text_codec(options.model_path, std::make_shared<ThreadPool>(context.world.default_threads()));
+  try {
+    shard::decode_block(block, codec.get(), options.archive);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kCorrupt) throw;
+    fail(ErrorCode::kModel,
+         "{}: the header, which named the model, is lost, and the model at hand does not decode block {}; give the "
+         "right one with --model, or 'none' to leave out the blocks that need one",
+         display_text(options.archive), number(block.header.id));
+  }
+  return codec->identity();
+}
+
+/// One line on a terminal, rewritten; nothing anywhere else.
+class ScanProgress {
+ public:
+  ScanProgress(const Context& context, const RecoverOptions& options)
+      : err_(context.err), enabled_(!options.quiet && &context.err == &std::cerr && ::isatty(STDERR_FILENO) == 1) {}
+  ~ScanProgress() {
+    if (shown_) err_ << "\r\x1b[K" << std::flush;
+  }
+  void update(const char* verb, std::uint64_t done, std::uint64_t total) {
+    if (!enabled_ || watch_.seconds() < next_) return;
+    next_ = watch_.seconds() + 0.25;
+    err_ << fmt::format("\r{} {} of {}\x1b[K", verb, display_size(done), display_size(total)) << std::flush;
+    shown_ = true;
+  }
+
+ private:
+  std::ostream& err_;
+  bool enabled_;
+  bool shown_ = false;
+  double next_ = 0;
+  Stopwatch watch_;
+};
+
+void recover(const RecoverOptions& options, const Context& context) {
+  if (options.output.empty() == !options.dry_run) {
+    fail(ErrorCode::kUsage, "recover: name the new archive with -o, or only look with --dry-run");
+  }
+  if (!context.world.coordinates()) return;
+  const InterruptionGuard guard;
+  const std::string archive = display_text(options.archive);
+  std::optional<ScanProgress> progress(std::in_place, context, options);
+  const char* verb = "reading";
+  coordinator::RecoverRequest request;
+  request.archive = options.archive;
+  request.output = options.output;
+  request.force = options.force;
+  request.find_model = [&](const shard::StoredBlock& block) { return try_model(options, context, block); };
+  request.progress = [&](std::uint64_t done, std::uint64_t total) { progress->update(verb, done, total); };
+  coordinator::RecoverJob job(request);
+  const shard::RecoveryPlan& plan = job.plan();
+  if (!job.found_anything()) {
+    fail(ErrorCode::kCorrupt, "{}: no intact block and no file table in {} bytes; nothing to recover", archive,
+         job.archive_bytes());
+  }
+  verb = "writing";
+  const std::uint64_t new_bytes = options.dry_run ? 0 : job.write();
+  progress.reset();
+  if (options.json) {
+    context.out << recovery_json(plan, options.archive, options.output);
+  } else if (!options.quiet) {
+    context.out << recovery_lines(plan, archive);
+    if (!options.dry_run) {
+      context.out << fmt::format("{}: written, {} bytes{}; check it with 'fz-dist verify'\n",
+                                 display_text(options.output), new_bytes,
+                                 plan.recovered_directory.empty()
+                                     ? ""
+                                     : fmt::format("; what is no whole file is in {}/", plan.recovered_directory));
+    }
+  }
+  if (plan.is_complete()) return;
+  fail(ErrorCode::kCorrupt, "{}: {}; {}", archive, recovery_summary(plan),
+       options.dry_run ? std::string("nothing was written") : "what is left is in " + display_text(options.output));
+}
+
+}  // namespace
+
+void add_recover(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<RecoverOptions>();
+  CLI::App* const command = app.add_subcommand("recover", "Save what is left of a damaged archive into a new one");
+  command->footer(
+      "The damaged archive is never changed. Files whose blocks are all intact keep their names; what is left of\n"
+      "others comes under recovered/by-name/FILE/BEGIN-END, and under recovered/by-offset/ where the names are lost.\n"
+      "Exit code 0: nothing was lost; 5: something was, and what is left has been written.");
+  command->add_option("ARCHIVE", options->archive, "The damaged archive")->required();
+  command->add_option("-o,--output", options->output, "The new archive")->type_name("OUT.fz");
+  command->add_flag("-n,--dry-run", options->dry_run, "Only say what is lost; write nothing");
+  command->add_flag("--force", options->force, "Replace an existing OUT.fz");
+  command->add_flag("--json", options->json, "Say what is lost as JSON, for programs");
+  command
+      ->add_option("--model", options->model_path,
+                   "Model file (.fzm), needed only where the archive's header, which names it, is lost; default: the "
+                   "model inside the program; none: leave out the blocks that need one")
+      ->type_name("FILE");
+  command->add_flag("-q,--quiet", options->quiet, "Print errors only");
+  command->callback([options, &context] { context.chosen = [options, &context] { recover(*options, context); }; });
+}
+
+}  // namespace fz::cli
