@@ -15,14 +15,15 @@ enum class Stage : std::uint8_t {
   kInputOutput,  ///< Files, and the hashes of what is read and written.
   kTokenize,     ///< Text to tokens.
   kProduct,      ///< The matrix products of weights.
-  kAttention,    ///< Scores, attention weights and weighted sums, with their integer products.
+  kAttention,    ///< The matrix products of attention: scores and weighted sums.
+  kSoftmax,      ///< Attention weights.
   kElementwise,  ///< Norms, quantization, rotation, activation.
   kTable,        ///< Logits to frequencies and decisions.
   kMemory,       ///< The memory beside the model.
   kCoder,        ///< Range coder.
   kFallback,     ///< zstd, bzip2 and the memory over bytes.
 };
-inline constexpr std::size_t kStageCount = 11;
+inline constexpr std::size_t kStageCount = 12;
 
 /// In the words of reports.
 const char* stage_name(Stage stage);

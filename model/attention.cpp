@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/profile.h"
+
 namespace fz::model {
 namespace {
 
@@ -74,6 +76,7 @@ void attend(const ModelConfig& config, const Kernels& kernels, const KvCache& ca
       float factors[AttentionScratch::kRows];
       for (std::size_t row = 0; row < count; ++row) {
         const std::size_t visible = first_position + begin + row + 1;
+        const StageScope stage(Stage::kSoftmax);
         std::int16_t* weights = scratch.weights.data() + row * scratch.padded_context;
         factors[row] = kernels.attention_weights(scratch.scores.data() + row * scratch.padded_context,
                                                  query_scales[(begin + row) * config.heads + head], key_scales,

@@ -17,8 +17,6 @@
 namespace fz::shard {
 namespace {
 
-/// Lanes for each thread with which stepping is about as fast as it gets (docs/performance.md).
-constexpr std::uint32_t kLanesOfThread = 32;
 /// Of a block's raw bytes: themselves, the payload, four bytes for each token, of which there may be one a byte.
 constexpr std::uint64_t kBytesPerRawByte = 6;
 /// Program, libraries, file table.
@@ -158,7 +156,8 @@ Footprint LanguageModelCodec::footprint(Direction direction, std::uint32_t block
     footprint.useful_blocks = threads;
   } else {
     footprint.bytes_per_block = block + kManyLanes * model::KvShape(config).cache_bytes;
-    footprint.useful_blocks = (threads * kLanesOfThread + kManyLanes - 1) / kManyLanes;
+    const auto rows = static_cast<std::uint32_t>(state_->engine.kernels().efficient_rows);
+    footprint.useful_blocks = (threads * rows + kManyLanes - 1) / kManyLanes;
   }
   return footprint;
 }

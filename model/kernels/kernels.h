@@ -45,6 +45,8 @@ constexpr std::size_t product_scratch_bytes(std::size_t rows, std::size_t depth)
 
 struct Kernels {
   const char* name;
+  /// With so many rows product_s8 is about as fast as it gets (docs/performance.md).
+  std::size_t efficient_rows;
 
   /// c[m, n] = Σ_k a[m, k] · b[n, k]. a: [rows, b.depth] int8 in [-127, 127], zero beyond the true depth.
   /// c: [rows, c_stride] with c_stride ≥ b.columns rounded up to 16; columns beyond b.columns are undefined.

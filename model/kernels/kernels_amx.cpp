@@ -19,8 +19,9 @@ namespace {
 }  // namespace
 
 const Kernels& amx_kernels() {
-  static constexpr Kernels kernels{"amx",          product_s8, product_s16,       quantize,   rms_norm,    dequantize,
-                                   dequantize_add, rope,       attention_weights, gated_unit, frequencies, rank};
+  static constexpr Kernels kernels{
+      "amx",          32,   product_s8,        product_s16, quantize,    rms_norm, dequantize,
+      dequantize_add, rope, attention_weights, gated_unit,  frequencies, rank};
   return kernels;
 }
 

@@ -187,8 +187,9 @@ std::uint32_t rank(const float* logits, std::size_t n, std::size_t token) {
 }  // namespace
 
 const Kernels& scalar_kernels() {
-  static constexpr Kernels kernels{"scalar",       product_s8, product_s16,       quantize,   rms_norm,    dequantize,
-                                   dequantize_add, rope,       attention_weights, gated_unit, frequencies, rank};
+  static constexpr Kernels kernels{
+      "scalar",       1,    product_s8,        product_s16, quantize,    rms_norm, dequantize,
+      dequantize_add, rope, attention_weights, gated_unit,  frequencies, rank};
   return kernels;
 }
 
