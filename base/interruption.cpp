@@ -1,13 +1,14 @@
 #include "base/interruption.h"
 
+#include <array>
 #include <csignal>
 
 namespace fz {
 namespace {
 
 volatile std::sig_atomic_t noted_signal = 0;
-struct sigaction old_interrupt;
-struct sigaction old_terminate;
+constexpr std::array kSignals = {SIGINT, SIGTERM, SIGUSR1};
+std::array<struct sigaction, kSignals.size()> old_actions;
 
 void note(int signal) {
   noted_signal = signal;
@@ -21,13 +22,16 @@ InterruptionGuard::InterruptionGuard() {
   action.sa_handler = note;
   // Once only: a second Ctrl-C ends the process even if a loop hangs.
   action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
-  ::sigaction(SIGINT, &action, &old_interrupt);
-  ::sigaction(SIGTERM, &action, &old_terminate);
+  for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &action, &old_actions[i]);
 }
 
 InterruptionGuard::~InterruptionGuard() {
-  ::sigaction(SIGINT, &old_interrupt, nullptr);
-  ::sigaction(SIGTERM, &old_terminate, nullptr);
+  for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &old_actions[i], nullptr);
+}
+
+void leave_signals_to_rank_0() {
+  std::signal(SIGTERM, SIG_IGN);
+  std::signal(SIGUSR1, SIG_IGN);
 }
 
 void throw_if_interrupted() {

@@ -1,5 +1,6 @@
-// SIGINT and SIGTERM as an orderly end: a guard notes the signal, loops ask, and the exception unwinds to the command,
-// which removes what is unfinished and exits with 128 + signal. One guard per process, made by the command.
+// SIGINT, SIGTERM and SIGUSR1 (what schedulers send before a time limit) as an orderly end: a guard notes the signal,
+// loops ask, and the exception unwinds to the command, which removes what is unfinished (docs/exit-codes.md). One guard
+// per process, made by the command.
 #pragma once
 
 namespace fz {
@@ -16,6 +17,10 @@ class InterruptionGuard {
   InterruptionGuard(const InterruptionGuard&) = delete;
   InterruptionGuard& operator=(const InterruptionGuard&) = delete;
 };
+
+/// For ranks other than 0, which ends the job for all: a scheduler signals every process, and one that died of it would
+/// hide rank 0's exit code.
+void leave_signals_to_rank_0();
 
 /// Throws Interrupted when a signal has come since the guard was made; from then on a second signal kills at once.
 void throw_if_interrupted();

@@ -31,24 +31,23 @@ def cpu_name():
         return next((line.split(":")[1].strip() for line in file if line.startswith("model name")), "unknown CPU")
 
 
-def measure_engine(build, quick):
-    """Rows of engine-speed, by (model, direction, lanes, context, threads)."""
+def measure_engine(build, quick, threads):
+    """Rows of bench/engine, by (model, direction, lanes, context, threads)."""
     rows = {}
-    threads = os.cpu_count() if not hasattr(os, "sched_getaffinity") else len(os.sched_getaffinity(0))
     for model in MODELS if not quick else ("default",):
         for context in CONTEXTS if not quick else (512,):
             jobs = [("encode", lanes, threads) for lanes in ENCODE_LANES] + [("encode", 16, 1)]
             jobs += [("decode", lanes, threads) for lanes in DECODE_LANES]
             for direction, lanes, count in jobs:
-                # A step of a thousand lanes of the largest model takes minutes, and says what 64 lanes say.
-                if model == "1b" and (lanes > 64 or (direction == "encode" and context > 512 and lanes > 1)):
+                # Of the largest model, what takes minutes and says nothing that less does not say.
+                if model == "1b" and (lanes > 64 or context > 512 or (direction == "encode" and lanes * context > 2048)):
                     continue
-                row = run_json(os.path.join(build, "bench/engine-speed"), model, direction, lanes, context, count)
+                row = run_json(os.path.join(build, "bench/engine"), model, direction, lanes, context, count)
                 if row:
                     rows[model, direction, lanes, context, count] = row
                     print(f"{model} {direction} lanes {lanes} context {context} threads {count}: {row['tokens']:.0f} tokens/s",
                           file=sys.stderr)
-    return rows, threads
+    return rows
 
 
 def profile_of(output):
@@ -188,8 +187,9 @@ def main():
     parser.add_argument("--out", default=os.path.join(REPOSITORY, "docs/performance.md"))
     arguments = parser.parse_args()
     before = run_json(os.path.join(arguments.build, "bench/roofline"))
-    rows, threads = measure_engine(arguments.build, arguments.quick)
+    threads = before["threads"]
     runs = measure_runs(arguments.build, arguments.text, threads) if arguments.text else None
+    rows = measure_engine(arguments.build, arguments.quick, threads)
     after = run_json(os.path.join(arguments.build, "bench/roofline"))
     limit = max(peak(before, "all"), peak(after, "all"))
     cpu = f"{cpu_name()}, backend {next(iter(rows.values()))['backend']}"

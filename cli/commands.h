@@ -18,6 +18,7 @@ struct Context {
   const Parts& parts;
   comm::World& world;
   std::function<void()> chosen;  ///< What the command line asks for; set while it is parsed.
+  bool resumes = false;          ///< The same command given again goes on where an interrupted one was.
 
   /// A line to the user, on rank 0 only.
   void warn(const std::string& text) const;

@@ -135,7 +135,10 @@ void add_compress(CLI::App& app, Context& context) {
       ->transform(CLI::AsSizeValue(false));
   command->add_flag("--check-decode", options->check_decode, "Decode each block after coding it, and compare");
   add_work_options(*command, options->work);
-  command->callback([options, &context] { context.chosen = [options, &context] { compress(*options, context); }; });
+  command->callback([options, &context] {
+    context.chosen = [options, &context] { compress(*options, context); };
+    context.resumes = true;
+  });
 }
 
 }  // namespace fz::cli

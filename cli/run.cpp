@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <new>
@@ -27,6 +28,8 @@ constexpr const char* kDescription =
     "A command that was interrupted goes on when it is given again.";
 
 constexpr int kUnexpectedExitCode = 1;
+/// EX_TEMPFAIL of sysexits.h: batch systems and scripts take it as "requeue me".
+constexpr int kResumeExitCode = 75;
 
 /// One write a line: other processes (mpirun's notices among them) write to the same stream and must not come between.
 void say(std::ostream& err, const std::string& text) {
@@ -89,9 +92,11 @@ int run_command(const std::vector<std::string>& arguments, Context& context) {
 }
 
 /// The worker thread may be deep in a block: waiting for it would keep the user waiting, so the process ends here.
-[[noreturn]] void end_interrupted(comm::World& world, std::ostream& out, std::ostream& err, int signal) {
-  const int exit_code = 128 + signal;
-  say(err, "interrupted; the same command given again goes on or starts cleanly");
+[[noreturn]] void end_interrupted(comm::World& world, std::ostream& out, std::ostream& err, int signal, bool resumes) {
+  // Ctrl-C is a person's wish to stop; the others mean: later.
+  const int exit_code = resumes && signal != SIGINT ? kResumeExitCode : 128 + signal;
+  say(err, resumes ? "interrupted; the same command given again goes on"
+                   : "interrupted; the same command given again starts cleanly");
   out.flush();
   if (world.size() > 1) world.abort_all(exit_code);
   std::_Exit(exit_code);
@@ -99,11 +104,11 @@ int run_command(const std::vector<std::string>& arguments, Context& context) {
 
 int run_in_world(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err, const Parts& parts,
                  comm::World& world) {
-  Context context{out, err, parts, world, {}};
+  Context context{out, err, parts, world, {}, false};
   try {
     return run_command(arguments, context);
   } catch (const Interrupted& interrupted) {
-    end_interrupted(world, out, err, interrupted.signal);
+    end_interrupted(world, out, err, interrupted.signal, context.resumes);
   } catch (const Error& error) {
     return fail_with(world, err, error.what(), error.exit_code());
   } catch (const std::bad_alloc&) {

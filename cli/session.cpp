@@ -155,6 +155,7 @@ void coordinate(const Context& context, const WorkOptions& options, BlockWork wo
 }
 
 void work_for_coordinator(const Context& context, const std::function<std::unique_ptr<worker::Task>()>& make_task) {
+  leave_signals_to_rank_0();
   const std::unique_ptr<worker::Task> task = make_task();
   if (worker::run_worker(context.world.worker_link(), *task)) return;
   // The coordinator knows and will end the job; this is only for the case that it is gone.

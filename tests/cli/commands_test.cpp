@@ -93,6 +93,32 @@ TEST_F(Commands, EverythingComesBack) {
   expect_success(run_tool({"verify", "c.fz"}));
 }
 
+TEST_F(Commands, MemoryLimitChangesNotTheArchive) {
+  const std::vector<std::string> command = {"compress", "c", "--block-size", "64KiB", "--threads", "3", "-q", "-o"};
+  const auto compress = [&](const std::string& output, const std::vector<std::string>& more) {
+    std::vector<std::string> words = command;
+    words.push_back(output);
+    words.insert(words.end(), more.begin(), more.end());
+    expect_success(run_tool(words));
+    return test::read_text(output);
+  };
+  const std::string reference = compress("c.fz", {});
+  EXPECT_EQ(compress("tight.fz", {"--memory-limit", "1KB"}), reference);  // one block at a time
+  EXPECT_EQ(compress("wide.fz", {"--memory-limit", "8GB"}), reference);
+  expect_success(run_tool({"decompress", "c.fz", "-o", "out", "--memory-limit", "1KB"}));
+  EXPECT_TRUE(same("c", "out/c"));
+  expect_failure(run_tool({"verify", "c.fz", "--memory-limit", "much"}), 2, "memory-limit");
+}
+
+TEST_F(Commands, ProfileSaysWhereTheTimeWent) {
+  const std::string compressed = run_tool({"compress", "c", "--profile"}).out;
+  for (const char* part : {"profile of this process", "zstd, bzip2", "files and hashes", "peak memory: "}) {
+    EXPECT_NE(compressed.find(part), std::string::npos) << compressed;
+  }
+  EXPECT_NE(run_tool({"verify", "c.fz", "--profile"}).out.find("profile of"), std::string::npos);
+  EXPECT_EQ(run_tool({"verify", "c.fz"}).out.find("profile of"), std::string::npos);
+}
+
 TEST_F(Commands, RanksRoundTrip) {
   expect_success(run_tool({"compress", "c", "--coder", "ranks", "-q"}));
   const auto info = nlohmann::json::parse(run_tool({"info", "c.fz", "--json"}).out);

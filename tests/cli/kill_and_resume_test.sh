@@ -55,10 +55,10 @@ if [ ! -e out/c ]; then "$program" decompress reference.fz -o out -q || die "dec
 same_tree c out/c || die "restored tree differs"
 [ "$(ls -A out)" = c ] || die "left over: $(ls -A out)"
 
-# interrupt SIGNAL OUTPUT COMMAND…: the command must end with the signal's exit code and leave no output.
+# interrupt SIGNAL CODE OUTPUT COMMAND…: the command must end with the code and leave no output.
 interrupt() {
-  local signal=$1 output=$2
-  shift 2
+  local signal=$1 expected=$2 output=$3
+  shift 3
   # A script's background jobs ignore SIGINT; an intermediate program puts the default back.
   env --default-signal=INT "$program" "$@" 2> err &
   local pid=$!
@@ -66,12 +66,13 @@ interrupt() {
   kill -"$signal" $pid
   wait $pid
   local status=$?
-  [ $status -eq $([ "$signal" = INT ] && echo 130 || echo 143) ] || die "$1, $signal: exit code $status"
+  [ $status -eq "$expected" ] || die "$1, $signal: exit code $status, expected $expected"
   [ ! -e "$output" ] || die "$1, $signal: left over: $(ls -A "$output")"
 }
-for signal in INT TERM; do
-  interrupt $signal interrupted.fz compress c -o interrupted.fz $options
-  interrupt $signal out-$signal decompress reference.fz -o out-$signal -q
+for codes in "INT 130 130" "TERM 75 143" "USR1 75 138"; do
+  read -r signal resumed clean <<< "$codes"
+  interrupt $signal $resumed interrupted.fz compress c -o interrupted.fz $options
+  interrupt $signal $clean out-$signal decompress reference.fz -o out-$signal -q
 done
 "$program" compress c -o interrupted.fz $options || die "resume after signals"
 cmp reference.fz interrupted.fz || die "the archive resumed after signals differs"

@@ -66,6 +66,18 @@ sleep 1.5
 if [ -e killed.fz.job ] || [ ! -e killed.fz ]; then "$program" compress c -o killed.fz $options || die "resume alone"; fi
 cmp plain.fz killed.fz || die "the archive resumed on other ranks differs"
 
+# A scheduler's warning before the time limit reaches every rank; the job ends with the code that asks for a requeue.
+mpirun --oversubscribe --allow-run-as-root -n 3 "$program" compress c -o warned.fz $options > /dev/null 2> err &
+pid=$!
+sleep 1
+kill -USR1 $pid
+wait $pid
+status=$?
+[ $status -eq 75 ] || die "SIGUSR1: exit code $status: $(cat err)"
+[ "$(grep -c '^fz-dist: interrupted' err)" -eq 1 ] || die "SIGUSR1: not said once: $(cat err)"
+launch 2 "$program" compress c -o warned.fz $options || die "resume after SIGUSR1"
+cmp plain.fz warned.fz || die "the archive resumed after SIGUSR1 differs"
+
 # A launch that gives every process a world of its own is refused.
 SLURM_STEP_NUM_TASKS=4 "$program" compress c -o separate.fz 2> err
 [ $? -eq 8 ] && grep -q 'mpi=pmix' err || die "separate worlds: $(cat err)"
