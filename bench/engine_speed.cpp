@@ -13,6 +13,7 @@
 
 #include "base/machine.h"
 #include "base/profile.h"
+#include "bench/bench_main.h"
 #include "model/backend.h"
 #include "model/engine.h"
 #include "model/frequency_table.h"
@@ -178,10 +179,5 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const fz::Error& error) {
-    std::fprintf(stderr, "engine: %s\n", error.what());
-    return error.exit_code();
-  }
+  return fz::bench::bench_main("engine", run, argc, argv);
 }

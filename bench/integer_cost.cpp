@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "base/file.h"
+#include "bench/bench_main.h"
 #include "model/model_file.h"
 #include "shard/language_model_codec.h"
 
@@ -72,10 +73,5 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const fz::Error& error) {
-    std::fprintf(stderr, "integer-cost: %s\n", error.what());
-    return error.exit_code();
-  }
+  return fz::bench::bench_main("integer-cost", run, argc, argv);
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "bench/bench_main.h"
 #include "memory/memory.h"
 #include "model/backend.h"
 #include "model/model_file.h"
@@ -193,10 +194,5 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const fz::Error& error) {
-    std::fprintf(stderr, "memory-ablation: %s\n", error.what());
-    return error.exit_code();
-  }
+  return fz::bench::bench_main("memory-ablation", run, argc, argv);
 }
