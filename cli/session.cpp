@@ -85,6 +85,10 @@ void add_work_options(CLI::App& command, WorkOptions& options) {
   command.add_flag("-v,--verbose", options.verbose, "Print a line for each block");
 }
 
+std::string check_not_braces(const std::string& text) {
+  return text == "{}" ? "write './{}' for what is called '{}'" : "";
+}
+
 Workplace::Workplace(const Context& context, const WorkOptions& options)
     : pool_(std::make_shared<ThreadPool>(options.threads > 0 ? options.threads : context.world.default_threads())),
       state_(std::make_shared<State>()),
