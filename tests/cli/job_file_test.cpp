@@ -155,7 +155,7 @@ TEST_F(JobFiles, WrongTypesAndValuesNameThePlace) {
   expect_refused(job + "coder: huffman\n", "3:8: 'coder': huffman not in {mixed,range,ranks}");
   expect_refused(job + "block-size: 1KiB\n", "3:13: 'block-size': 1024 is not between 64KiB and 64MiB");
   expect_refused(job + "block-size: 4 parsecs\n", "3:13: 'block-size': ");
-  expect_refused(job + "memory-limit: -1\n", "3:15: 'memory-limit': ");
+  expect_refused(job + "memory-limit: -1\n", "3:15: 'memory-limit': -1 is not a number of bytes");
   expect_refused("command: verify\narchive: c.fz\npart: 8/7\n", "3:7: 'part': '8/7' is not I/N");
   // Also where the command line overrides it: the file is checked as a whole.
   expect_failure(run_job(job + "threads: 0\n", {"--threads", "1"}), 2, "job.yaml:3:10: ");
