@@ -6,6 +6,7 @@
 #include <functional>
 #include <iosfwd>
 #include <string>
+#include <vector>
 
 #include "cli/run.h"
 #include "comm/launch.h"
@@ -31,6 +32,14 @@ void add_list(CLI::App& app, Context& context);
 void add_info(CLI::App& app, Context& context);
 void add_verify(CLI::App& app, Context& context);
 void add_recover(CLI::App& app, Context& context);
+void add_run(CLI::App& app, Context& context);
 void add_model(CLI::App& app, Context& context);
+
+/// `run` takes the options of another command, which only its job file names: its command line is not for the parser.
+inline constexpr const char* kRunCommand = "run";
+bool names_job(const std::vector<std::string>& arguments);
+
+/// Does what the job file says, but for what these arguments, of the job's command, say otherwise.
+void run_job(const std::string& path, const std::vector<std::string>& arguments, Context& context);
 
 }  // namespace fz::cli

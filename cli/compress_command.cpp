@@ -1,5 +1,6 @@
 // fz-dist compress
 #include <algorithm>
+#include <charconv>
 #include <iostream>
 
 #include "base/interruption.h"
@@ -31,12 +32,19 @@ std::string output_of(const CompressOptions& options) {
   return coordinator::input_name(options.inputs.front()) + ".fz";
 }
 
+/// Of what the transform before it has left: bytes. Empty: nothing is wrong.
+std::string check_block_bytes(const std::string& text) {
+  std::uint64_t bytes = 0;
+  const char* const end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, bytes);
+  const bool fits =
+      parsed.ec == std::errc() && parsed.ptr == end && bytes >= shard::kMinBlockBytes && bytes <= shard::kMaxBlockBytes;
+  return fits ? "" : fmt::format("{} is not between 64KiB and 64MiB", text);
+}
+
 std::uint32_t block_bytes_of(const CompressOptions& options) {
   if (options.block_bytes == 0) {
     return options.work.model_path == kNoModel ? shard::kDefaultBlockBytesWithoutModel : shard::kDefaultBlockBytes;
-  }
-  if (options.block_bytes < shard::kMinBlockBytes || options.block_bytes > shard::kMaxBlockBytes) {
-    fail(ErrorCode::kUsage, "compress: --block-size {} is not between 64KiB and 64MiB", options.block_bytes);
   }
   return static_cast<std::uint32_t>(options.block_bytes);
 }
@@ -117,7 +125,7 @@ void add_compress(CLI::App& app, Context& context) {
       "Paths are stored as tar does: 'compress a/corpus/' holds corpus/... Symbolic links are stored as links;\n"
       "devices, pipes and sockets are skipped. While it works, OUT.fz.job/ holds what is finished; the same\n"
       "command given again resumes.");
-  command->add_option("INPUT", options->inputs, "Files and directories")->required();
+  command->add_option("INPUT", options->inputs, "Files and directories")->required()->check(check_not_braces);
   command->add_option("-o,--output", options->output, "The archive; default: NAME.fz in the working directory")
       ->type_name("OUT.fz");
   command->add_flag("--force", options->force,
@@ -132,7 +140,8 @@ void add_compress(CLI::App& app, Context& context) {
       ->add_option("--block-size", options->block_bytes,
                    "Raw bytes per block, 64KiB to 64MiB; default 4MiB, without a model 16MiB")
       ->type_name("SIZE")
-      ->transform(CLI::AsSizeValue(false));
+      ->transform(CLI::AsSizeValue(false))
+      ->check(check_block_bytes);
   command->add_flag("--check-decode", options->check_decode, "Decode each block after coding it, and compare");
   add_work_options(*command, options->work);
   command->callback([options, &context] {

@@ -87,7 +87,9 @@ void add_extract(CLI::App& app, Context& context) {
       app.add_subcommand("extract", "Restore some files or directories; decodes only what they need");
   command->footer(std::string(kPatternRule) + kTargetRule);
   command->add_option("ARCHIVE", options->archive, "The archive")->required();
-  command->add_option("PATTERN", options->patterns, "Paths or globs, as in 'corpus/logs/2024-*'")->required();
+  command->add_option("PATTERN", options->patterns, "Paths or globs, as in 'corpus/logs/2024-*'")
+      ->required()
+      ->check(check_not_braces);
   add_common(*command, context, options);
 }
 

@@ -11,21 +11,10 @@
 
 #include "base/display.h"
 #include "base/interruption.h"
-#include "cli/commands.h"
+#include "cli/command_line.h"
 
 namespace fz::cli {
 namespace {
-
-constexpr const char* kDescription =
-    "fz-dist compresses text with a language model into one archive that any machine can decode.\n"
-    "\n"
-    "  fz-dist compress corpus/ -o corpus.fz       archive a directory; other files go along\n"
-    "  fz-dist decompress corpus.fz -o out/        everything back, as it was\n"
-    "  fz-dist extract corpus.fz '*.txt' -o out/   only some files\n"
-    "  fz-dist recover bad.fz -o rest.fz           what is left of a damaged archive\n"
-    "  mpirun -n 4 fz-dist compress corpus/        the same archive, by four processes\n"
-    "\n"
-    "A command that was interrupted goes on when it is given again.";
 
 constexpr int kUnexpectedExitCode = 1;
 /// EX_TEMPFAIL of sysexits.h: batch systems and scripts take it as "requeue me".
@@ -50,45 +39,12 @@ int fail_with(comm::World& world, std::ostream& err, const std::string& message,
   return exit_code;
 }
 
-/// CLI11 throws for help and version too.
-int finish_parse(const CLI::App& app, const CLI::ParseError& error, comm::World& world, std::ostream& out,
-                 std::ostream& err) {
-  if (error.get_exit_code() != 0) {
-    // The help of the command that was named says more than the general one.
-    std::string command = "fz-dist";
-    for (const CLI::App* level = &app; !level->get_subcommands().empty(); level = level->get_subcommands().front()) {
-      command += " " + level->get_subcommands().front()->get_name();
-    }
-    const std::string message = fmt::format("command line: {}; see '{} --help'", error.what(), command);
-    return fail_with(world, err, message, static_cast<int>(ErrorCode::kUsage));
-  }
-  if (world.coordinates()) app.exit(error, out, err);
-  return 0;
-}
-
-int run_command(const std::vector<std::string>& arguments, Context& context) {
-  CLI::App app(kDescription, "fz-dist");
-  app.set_version_flag("--version", std::string("fz-dist ") + FZ_VERSION);
-  // "At most one" rather than "one": a misspelled command is then named in the message.
-  app.require_subcommand(0, 1);
-  app.get_formatter()->column_width(34);
-  add_compress(app, context);
-  add_decompress(app, context);
-  add_extract(app, context);
-  add_list(app, context);
-  add_info(app, context);
-  add_verify(app, context);
-  add_recover(app, context);
-  add_model(app, context);
-  try {
-    // CLI11 wants the arguments last first.
-    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
-  } catch (const CLI::ParseError& error) {
-    return finish_parse(app, error, context.world, context.out, context.err);
-  }
+void run_command(const std::vector<std::string>& arguments, Context& context) {
+  if (names_job(arguments)) return run_job(arguments[1], {arguments.begin() + 2, arguments.end()}, context);
+  const std::unique_ptr<CLI::App> app = make_command_line(context);
+  if (!parse_command_line(*app, arguments, context)) return;
   if (!context.chosen) fail(ErrorCode::kUsage, "command line: no command is given; see 'fz-dist --help'");
   context.chosen();
-  return 0;
 }
 
 /// The worker thread may be deep in a block: waiting for it would keep the user waiting, so the process ends here.
@@ -106,7 +62,8 @@ int run_in_world(const std::vector<std::string>& arguments, std::ostream& out, s
                  comm::World& world) {
   Context context{out, err, parts, world, {}, false};
   try {
-    return run_command(arguments, context);
+    run_command(arguments, context);
+    return 0;
   } catch (const Interrupted& interrupted) {
     end_interrupted(world, out, err, interrupted.signal, context.resumes);
   } catch (const Error& error) {

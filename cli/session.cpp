@@ -58,6 +58,12 @@ struct LocalWorker {
   std::shared_ptr<worker::Task> task;
 };
 
+/// Of what the transform before it has left. CLI11 takes -1 for a very large number.
+std::string check_digits(const std::string& text) {
+  const bool is_number = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  return is_number ? "" : fmt::format("{} is not a number of bytes", text);
+}
+
 }  // namespace
 
 struct Workplace::State {
@@ -79,10 +85,15 @@ void add_work_options(CLI::App& command, WorkOptions& options) {
           "About how much memory each process may take: how many blocks it works on at once, and how many lanes "
           "a block has; default: 1GB, or 250MB a thread")
       ->type_name("SIZE")
-      ->transform(CLI::AsSizeValue(true));
+      ->transform(CLI::AsSizeValue(true))
+      ->check(check_digits);
   command.add_flag("--profile", options.profile, "Print where the time went, and the memory used");
   command.add_flag("-q,--quiet", options.quiet, "Print errors only");
   command.add_flag("-v,--verbose", options.verbose, "Print a line for each block");
+}
+
+std::string check_not_braces(const std::string& text) {
+  return text == "{}" ? "write './{}' for what is called '{}'" : "";
 }
 
 Workplace::Workplace(const Context& context, const WorkOptions& options)

@@ -31,6 +31,9 @@ struct WorkOptions {
 };
 void add_work_options(CLI::App& command, WorkOptions& options);
 
+/// A check for options that take several texts: CLI11 reads a lone {} as no text at all.
+std::string check_not_braces(const std::string& text);
+
 /// The pool and the codec factory of this rank. Rank 0 may have made the codec early, to know its identity.
 class Workplace {
  public:

@@ -21,7 +21,7 @@ constexpr std::size_t kMaxFilesInLine = 8;
 struct VerifyOptions {
   std::string archive;
   bool quick = false;
-  std::string part;  ///< "i/N" as given; empty: everything.
+  std::string part;  ///< "I/N", which the parser has checked; empty: everything.
   WorkOptions work;
 };
 
@@ -30,8 +30,7 @@ struct Part {
   std::uint64_t count = 1;
 };
 
-Part parse_part(const std::string& text) {
-  if (text.empty()) return {};
+std::optional<Part> parse_part(const std::string& text) {
   constexpr std::uint64_t kMaxParts = 1'000'000'000;
   Part part;
   const char* const end = text.data() + text.size();
@@ -39,10 +38,13 @@ Part parse_part(const std::string& text) {
   const bool has_slash = number.ec == std::errc() && number.ptr != end && *number.ptr == '/';
   const auto count = has_slash ? std::from_chars(number.ptr + 1, end, part.count) : number;
   const bool complete = has_slash && count.ec == std::errc() && count.ptr == end;
-  if (!complete || part.number < 1 || part.number > part.count || part.count > kMaxParts) {
-    fail(ErrorCode::kUsage, "verify: --part '{}' is not I/N with 1 <= I <= N, as in --part 2/7", display_text(text));
-  }
+  if (!complete || part.number < 1 || part.number > part.count || part.count > kMaxParts) return std::nullopt;
   return part;
+}
+
+/// Empty: nothing is wrong.
+std::string check_part(const std::string& text) {
+  return parse_part(text) ? "" : fmt::format("'{}' is not I/N with 1 <= I <= N, as in 2/7", text);
 }
 
 /// The blocks of a part: each block is in one of the N parts, and they differ by one block at most.
@@ -117,7 +119,7 @@ void verify_quickly(const VerifyOptions& options, const Part& part, const Contex
 }
 
 void verify(const VerifyOptions& options, const Context& context) {
-  const Part part = parse_part(options.part);
+  const Part part = options.part.empty() ? Part{} : *parse_part(options.part);
   if (options.quick) return verify_quickly(options, part, context);
   const Stopwatch watch;
   Workplace workplace(context, options.work);
@@ -173,7 +175,9 @@ void add_verify(CLI::App& app, Context& context) {
       "check everything together; each also checks header, file table, index and footer.");
   command->add_option("ARCHIVE", options->archive, "The archive")->required();
   command->add_flag("--quick", options->quick, "Check the structure and the stored bytes only; fast, needs no model");
-  command->add_option("--part", options->part, "Check the I-th of N equal parts of the blocks only")->type_name("I/N");
+  command->add_option("--part", options->part, "Check the I-th of N equal parts of the blocks only")
+      ->type_name("I/N")
+      ->check(check_part);
   add_work_options(*command, options->work);
   command->callback([options, &context] {
     context.chosen = [options, &context] { with_recovery_hint(options->archive, [&] { verify(*options, context); }); };

@@ -18,6 +18,9 @@ for ranks in 1 2 3 4; do
   cmp plain.fz $ranks.fz || die "the archive of $ranks ranks differs"
   [ ! -e $ranks.fz.job ] || die "job directory left by $ranks ranks"
 done
+printf 'command: compress\ninputs: [c]\noutput: job.fz\nquiet: true\nblock-size: 64KiB\n' > job.yaml
+launch 3 "$program" run job.yaml --threads 1 || die "run, 3 ranks"
+cmp plain.fz job.fz || die "the archive of a job file differs"
 for ranks in 1 2 4; do
   launch $ranks "$program" decompress 3.fz -o out-$ranks -q || die "decompress, $ranks ranks"
   same_tree c out-$ranks/c || die "restored by $ranks ranks: differs"
@@ -40,6 +43,9 @@ expect() {
 expect 4 'exists already' launch 3 "$program" compress c -o plain.fz $options
 expect 3 'absent: cannot open' launch 2 "$program" compress absent -o absent.fz
 expect 2 'frobnicate' launch 2 "$program" frobnicate
+printf 'command: compress\ninputs: [c]\noutptu: job.fz\n' > bad.yaml
+expect 2 "bad.yaml:3:1: unknown key 'outptu'; did you mean 'output'" launch 3 "$program" run bad.yaml
+expect 3 'absent.yaml: cannot open' launch 2 "$program" run absent.yaml
 expect 3 'absent.fz' launch 3 "$program" decompress absent.fz -o none
 expect 4 'not empty' launch 3 "$program" decompress plain.fz -o out-1
 cp plain.fz bad.fz

@@ -1,0 +1,60 @@
+#include "cli/command_line.h"
+
+#include "base/error.h"
+
+namespace fz::cli {
+namespace {
+
+constexpr const char* kDescription =
+    "fz-dist compresses text with a language model into one archive that any machine can decode.\n"
+    "\n"
+    "  fz-dist compress corpus/ -o corpus.fz       archive a directory; other files go along\n"
+    "  fz-dist decompress corpus.fz -o out/        everything back, as it was\n"
+    "  fz-dist extract corpus.fz '*.txt' -o out/   only some files\n"
+    "  fz-dist recover bad.fz -o rest.fz           what is left of a damaged archive\n"
+    "  fz-dist run archive.yaml                    a command with its options in a file\n"
+    "  mpirun -n 4 fz-dist compress corpus/        the same archive, by four processes\n"
+    "\n"
+    "A command that was interrupted goes on when it is given again.";
+
+}  // namespace
+
+std::unique_ptr<CLI::App> make_command_line(Context& context) {
+  auto app = std::make_unique<CLI::App>(kDescription, "fz-dist");
+  app->set_version_flag("--version", std::string("fz-dist ") + FZ_VERSION);
+  // "At most one" rather than "one": a misspelled command is then named in the message.
+  app->require_subcommand(0, 1);
+  app->get_formatter()->column_width(34);
+  add_compress(*app, context);
+  add_decompress(*app, context);
+  add_extract(*app, context);
+  add_list(*app, context);
+  add_info(*app, context);
+  add_verify(*app, context);
+  add_recover(*app, context);
+  add_run(*app, context);
+  add_model(*app, context);
+  return app;
+}
+
+bool parse_command_line(CLI::App& app, const std::vector<std::string>& arguments, const Context& context) {
+  try {
+    // CLI11 wants the arguments last first.
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    return true;
+  } catch (const CLI::ParseError& error) {
+    // CLI11 throws for help and version too.
+    if (error.get_exit_code() == 0) {
+      if (context.world.coordinates()) app.exit(error, context.out, context.err);
+      return false;
+    }
+    // The help of the command that was named says more than the general one.
+    std::string command = "fz-dist";
+    for (const CLI::App* level = &app; !level->get_subcommands().empty(); level = level->get_subcommands().front()) {
+      command += " " + level->get_subcommands().front()->get_name();
+    }
+    fail(ErrorCode::kUsage, "command line: {}; see '{} --help'", error.what(), command);
+  }
+}
+
+}  // namespace fz::cli
