@@ -309,16 +309,19 @@ const Kernels& Engine::kernels() const {
 ThreadPool& Engine::pool() const {
   return state_->pool;
 }
-std::size_t Engine::memory_bytes() const {
+std::size_t Engine::weight_bytes() const {
   std::size_t packed = state_->head.size_bytes();
   for (const PackedLayer& layer : state_->layers) {
     packed += layer.query_key_value.size_bytes() + layer.attention_output.size_bytes() + layer.gate_up.size_bytes() +
               layer.down.size_bytes();
   }
+  return packed;
+}
+std::size_t Engine::memory_bytes() const {
   const ModelConfig& config = state_->config();
   const std::size_t scratch = KvShape(config).cache_bytes + sizeof(float) * config.context * config.width +
                               sizeof(std::int32_t) * state_->result_size;
-  return 2 * packed + scratch * state_->scratch.size();  // the model holds the weights once more, in rows
+  return 2 * weight_bytes() + scratch * state_->scratch.size();  // the model holds the weights once more, in rows
 }
 
 }  // namespace fz::model

@@ -43,6 +43,8 @@ class Engine {
   const Model& model() const;
   const Kernels& kernels() const;
   ThreadPool& pool() const;
+  /// Bytes of the weights as a pass reads them.
+  std::size_t weight_bytes() const;
   /// Bytes of model, packed weights and scratch.
   std::size_t memory_bytes() const;
 

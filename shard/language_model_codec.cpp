@@ -17,6 +17,8 @@
 namespace fz::shard {
 namespace {
 
+/// Lanes for each thread beyond which decoding hardly gets faster (docs/performance.md).
+constexpr std::size_t kMostRows = 32;
 /// Of a block's raw bytes: themselves, the payload, four bytes for each token, of which there may be one a byte.
 constexpr std::uint64_t kBytesPerRawByte = 6;
 /// Program, libraries, file table.
@@ -71,6 +73,15 @@ struct LanguageModelCodec::State {
     }
     FZ_CHECK(false && "every coder has a decoder");
     return nullptr;
+  }
+
+  /// Lanes for each thread: a step reads all weights once for all of them, and keys and values once for each. More are
+  /// of use while the weights are the larger part.
+  std::uint32_t useful_rows() const {
+    const std::size_t cache_bytes = model::KvShape(engine.model().config).cache_bytes / 2;  // half full on average
+    const std::size_t rows = engine.weight_bytes() / cache_bytes;
+    const std::size_t least = engine.kernels().efficient_rows;
+    return static_cast<std::uint32_t>(std::clamp(rows, least, std::max(least, kMostRows)));
   }
 
   Bytes detokenize(const TokenBlock& block, const StoredPayload& stored) const {
@@ -156,7 +167,7 @@ Footprint LanguageModelCodec::footprint(Direction direction, std::uint32_t block
     footprint.useful_blocks = threads;
   } else {
     footprint.bytes_per_block = block + kManyLanes * model::KvShape(config).cache_bytes;
-    const auto rows = static_cast<std::uint32_t>(state_->engine.kernels().efficient_rows);
+    const auto rows = state_->useful_rows();
     footprint.useful_blocks = (threads * rows + kManyLanes - 1) / kManyLanes;
   }
   return footprint;
