@@ -21,15 +21,16 @@ void weighted_sums(const Kernels& kernels, const PackedOperand& values, std::siz
     kernels.product_s16(scratch.weights.data() + begin, scratch.padded_context, rows, run, round_up(count, kPanelDepth),
                         scratch.sums.data(), scratch.padded_head_width);
   };
-  if (keys <= kMaxKeysPerSum) {  // the usual case
-    sum_run(0, keys);
+  const auto write = [&](const auto* sums, std::size_t stride) {  // int32 or int64
     for (std::size_t row = 0; row < rows; ++row) {
-      const std::int32_t* sums = scratch.sums.data() + row * scratch.padded_head_width;
       for (std::size_t c = 0; c < head_width; ++c) {
-        output[row * output_stride + c] = static_cast<float>(sums[c]) * factors[row];
+        output[row * output_stride + c] = static_cast<float>(sums[row * stride + c]) * factors[row];
       }
     }
-    return;
+  };
+  if (keys <= kMaxKeysPerSum) {  // the usual case
+    sum_run(0, keys);
+    return write(scratch.sums.data(), scratch.padded_head_width);
   }
   std::fill_n(scratch.totals.data(), rows * head_width, 0);
   for (std::size_t begin = 0; begin < keys; begin += kMaxKeysPerSum) {
@@ -40,11 +41,7 @@ void weighted_sums(const Kernels& kernels, const PackedOperand& values, std::siz
       for (std::size_t c = 0; c < head_width; ++c) totals[c] += sums[c];
     }
   }
-  for (std::size_t row = 0; row < rows; ++row) {
-    for (std::size_t c = 0; c < head_width; ++c) {
-      output[row * output_stride + c] = static_cast<float>(scratch.totals[row * head_width + c]) * factors[row];
-    }
-  }
+  write(scratch.totals.data(), head_width);
 }
 
 }  // namespace

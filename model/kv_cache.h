@@ -51,7 +51,6 @@ class KvCache {
   void write(std::size_t layer, std::size_t head, std::size_t at, const std::int8_t* key, float key_scale,
              const std::int8_t* value, float value_scale) {
     // Within a panel a key's groups of 4 lie a line of 64 bytes apart, and so do a value's groups of 16 columns.
-    constexpr std::size_t kLineBytes = kPanelColumns * kPanelDepth;
     const std::size_t head_width = shape_->head_width;
     std::int8_t* keys = page_keys(layer, head) + packed_offset(at, 0, head_width);
     std::size_t c = 0;
@@ -62,7 +61,6 @@ class KvCache {
       const std::size_t columns = std::min(kPanelColumns, head_width - c);
       for (std::size_t i = 0; i < columns; ++i) panel[i * kPanelDepth] = value[c + i];
     }
-    static_assert(packed_offset(0, kPanelDepth, 64) == kLineBytes);
     page_scales(layer, head)[at] = key_scale;
     page_scales(layer, head)[shape_->padded_context + at] = value_scale;
   }

@@ -38,9 +38,9 @@ struct PackedOperand {
   std::size_t depth = 0;  ///< Padded k; multiple of kDepthAlignment for product_s8, of 4 for product_s16.
 };
 
-/// What product_s8 needs: its left operand widened to int16, or padded to whole AMX tiles.
+/// What product_s8 needs: a copy of its left operand, padded to whole AMX tiles.
 constexpr std::size_t product_scratch_bytes(std::size_t rows, std::size_t depth) {
-  return (rows + 31) / 32 * 32 * depth * sizeof(std::int16_t);
+  return (rows + 31) / 32 * 32 * depth;
 }
 
 struct Kernels {
