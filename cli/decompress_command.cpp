@@ -35,7 +35,7 @@ void restore(const RestoreOptions& options, const Context& context) {
 
   const InterruptionGuard guard;
   coordinator::RestoreJob job({options.archive, options.target, options.patterns, options.force});
-  if (job.needs_model()) shard::require_model(job.archive(), workplace.load_model().identity());
+  if (coordinator::needs_model(job.items())) shard::require_model(job.archive(), workplace.load_model().identity());
   job.prepare();
   try {
     BlockWork work;

@@ -126,6 +126,7 @@ void coordinate(const Context& context, const WorkOptions& options, BlockWork wo
   const auto local = std::make_shared<LocalWorker>();
   local->task = work.task;
   comm::CoordinatorLink& link = context.world.coordinator_link(local->hub);
+  work.begin.needs_model = coordinator::needs_model(work.items);
   coordinator::Scheduler scheduler(work.items, context.world.size());
   ProgressLine progress(context, options, work);
   std::uint64_t new_raw_bytes = 0;

@@ -55,7 +55,7 @@ class Workplace {
 struct BlockWork {
   std::string verb;  ///< "compressing", for the progress line.
   comm::Begin begin;
-  std::vector<coordinator::Scheduler::Item> items;
+  std::vector<coordinator::WorkItem> items;
   std::shared_ptr<worker::Task> task;  ///< Of rank 0's own worker.
   std::function<void(coordinator::DoneBlocks)> commit;
   std::function<std::uint64_t(BlockId)> raw_bytes_of;

@@ -132,15 +132,14 @@ void verify(const VerifyOptions& options, const Context& context) {
   const shard::ArchiveReader archive(options.archive);
   const std::vector<BlockId> blocks = blocks_of(archive, part);
   const auto record = [&](BlockId id) -> const shard::IndexedBlock& { return archive.blocks()[number(id)]; };
-  const bool needs_model =
-      std::any_of(blocks.begin(), blocks.end(), [&](BlockId id) { return shard::needs_model(record(id).codec); });
-  if (needs_model) shard::require_model(archive, workplace.load_model().identity());
+  const auto items = coordinator::block_items(archive, blocks);
+  if (coordinator::needs_model(items)) shard::require_model(archive, workplace.load_model().identity());
   std::map<BlockId, std::string> damage;
   std::uint64_t raw_bytes = 0;
   for (const BlockId block : blocks) raw_bytes += record(block).raw_bytes;
   BlockWork work;
   work.verb = "verifying";
-  work.items = coordinator::block_items(archive, blocks);
+  work.items = items;
   work.task = make_task();
   work.commit = [&](coordinator::DoneBlocks done) {
     for (const auto& [rank, block] : done) {

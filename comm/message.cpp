@@ -26,6 +26,7 @@ Message parse_body(ByteReader& reader) {
       Begin begin;
       begin.run = reader.read<std::uint64_t>();
       begin.staging = read_string(reader);
+      begin.needs_model = reader.read<std::uint8_t>() != 0;
       return begin;
     }
     case 1: {
@@ -72,6 +73,7 @@ Bytes serialize(const Message& message) {
                  [&](const Begin& begin) {
                    writer.write(begin.run);
                    write_string(writer, begin.staging);
+                   writer.write(static_cast<std::uint8_t>(begin.needs_model));
                  },
                  [&](const Assign& assign) {
                    writer.write(static_cast<std::uint32_t>(assign.blocks.size()));

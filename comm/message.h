@@ -15,10 +15,11 @@ namespace fz::comm {
 // From the coordinator.
 
 /// The job is set up; a worker may start. `run` numbers the starts of a compress job; `staging` names a restore's
-/// staging directory.
+/// staging directory; `needs_model` (set by the dispatcher) is false when all blocks are cheap.
 struct Begin {
   std::uint64_t run = 0;
   std::string staging;
+  bool needs_model = false;
   bool operator==(const Begin&) const = default;
 };
 /// Work on these blocks, in any order. All blocks that the worker reported before are safe.

@@ -48,8 +48,8 @@ class CompressJob {
   std::uint64_t reused_blocks() const { return reused_blocks_; }
   std::uint64_t reused_raw_bytes() const;
 
-  comm::Begin begin() const { return {run_, {}}; }
-  std::vector<Scheduler::Item> items() const;
+  comm::Begin begin() const { return {run_, {}, false}; }
+  std::vector<WorkItem> items() const;
   /// Records finished blocks durably.
   void commit(DoneBlocks done);
   /// After all blocks: the archive under its final name.

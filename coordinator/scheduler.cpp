@@ -6,10 +6,14 @@
 
 namespace fz::coordinator {
 
-Scheduler::Scheduler(std::vector<Item> items, int ranks)
+bool needs_model(std::span<const WorkItem> items) {
+  return std::any_of(items.begin(), items.end(), [](const WorkItem& item) { return !item.is_cheap; });
+}
+
+Scheduler::Scheduler(std::vector<WorkItem> items, int ranks)
     : queue_(items.begin(), items.end()), open_(items.size()), ranks_(static_cast<std::size_t>(ranks)) {
   FZ_CHECK(ranks >= 1);
-  for (const Item& item : items) is_cheap_[item.block] = item.is_cheap;
+  for (const WorkItem& item : items) is_cheap_[item.block] = item.is_cheap;
   FZ_CHECK(is_cheap_.size() == items.size());
 }
 
@@ -33,7 +37,7 @@ bool Scheduler::on_block_done(Rank rank, BlockId block) {
   if (is_cheap_.erase(block) == 0) return false;
   --open_;
   // The block may have been taken from a rank that was given up, and now be queued or dealt again.
-  std::erase_if(queue_, [&](const Item& item) { return item.block == block; });
+  std::erase_if(queue_, [&](const WorkItem& item) { return item.block == block; });
   return true;
 }
 

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <vector>
 
 #include "base/ids.h"
@@ -21,15 +22,17 @@ struct Outgoing {
   bool operator==(const Outgoing&) const = default;
 };
 
+struct WorkItem {
+  BlockId block{};
+  bool is_cheap = false;  ///< Needs no model.
+};
+bool needs_model(std::span<const WorkItem> items);
+
 class Scheduler {
  public:
-  struct Item {
-    BlockId block{};
-    bool is_cheap = false;  ///< Needs no model.
-  };
 
   /// `ranks` workers, numbered from 0.
-  Scheduler(std::vector<Item> items, int ranks);
+  Scheduler(std::vector<WorkItem> items, int ranks);
 
   /// The worker wants work. Unless there is some, it hears again when a lost rank's blocks come back or when all is
   /// done.
@@ -61,7 +64,7 @@ class Scheduler {
   /// The next blocks of one kind.
   std::vector<BlockId> take(const comm::Ready& ready, std::size_t most);
 
-  std::deque<Item> queue_;
+  std::deque<WorkItem> queue_;
   std::map<BlockId, bool> is_cheap_;  ///< Of every block that is not done.
   std::size_t open_ = 0;
   std::vector<RankState> ranks_;

@@ -25,12 +25,13 @@ class CompressTask final : public Task {
     const std::filesystem::path path = settings_.job_directory / shard::kPlanName;
     plan_ = shard::parse_plan(read_file(path, kMaxPlanBytes), path.string());
     reader_.emplace(plan_);
+    needs_model_ = begin.needs_model;
     run_ = begin.run;
     rank_ = rank;
   }
 
   comm::Ready ready() override {
-    return codecs_.ready(shard::Direction::kEncode, plan_.block_bytes, !plan_.model.is_none());
+    return codecs_.ready(shard::Direction::kEncode, plan_.block_bytes, needs_model_);
   }
 
   void process(std::span<const BlockId> blocks, const Report& report) override {
@@ -74,6 +75,7 @@ class CompressTask final : public Task {
   shard::Plan plan_;
   std::optional<shard::CorpusReader> reader_;
   std::optional<shard::ShardWriter> writer_;
+  bool needs_model_ = false;
   std::uint64_t run_ = 0;
   Rank rank_{};
 };

@@ -7,7 +7,7 @@
 namespace fz::comm {
 namespace {
 
-const std::vector<Message> kMessages = {Begin{7, ".fz-partial-abc"},
+const std::vector<Message> kMessages = {Begin{7, ".fz-partial-abc", true},
                                         Assign{{BlockId{3}, BlockId{9}}},
                                         Assign{},
                                         Stop{},
