@@ -57,7 +57,7 @@ void compress(const CompressOptions& options, const Context& context) {
   const auto make_task = [&] {
     return worker::make_compress_task({shard::job_directory_of(output), options.check_decode}, workplace.resources());
   };
-  if (!context.world.coordinates()) return work_for_coordinator(context, make_task);
+  if (!context.world.coordinates()) return work_for_coordinator(context, options.work, make_task);
 
   const InterruptionGuard guard;
   coordinator::CompressRequest request;

@@ -31,7 +31,7 @@ void restore(const RestoreOptions& options, const Context& context) {
   const auto make_task = [&] {
     return worker::make_restore_task({options.archive, options.target, options.patterns}, workplace.resources());
   };
-  if (!context.world.coordinates()) return work_for_coordinator(context, make_task);
+  if (!context.world.coordinates()) return work_for_coordinator(context, options.work, make_task);
 
   const InterruptionGuard guard;
   coordinator::RestoreJob job({options.archive, options.target, options.patterns, options.force});

@@ -126,7 +126,7 @@ void verify(const VerifyOptions& options, const Context& context) {
   const auto make_task = [&] {
     return make_keep_going_task(worker::make_verify_task(options.archive, workplace.resources()));
   };
-  if (!context.world.coordinates()) return work_for_coordinator(context, make_task);
+  if (!context.world.coordinates()) return work_for_coordinator(context, options.work, make_task);
 
   const InterruptionGuard guard;
   const shard::ArchiveReader archive(options.archive);

@@ -8,6 +8,7 @@
 #include "shard/selection.h"
 #include "worker/codec_store.h"
 #include "worker/tasks.h"
+#include "worker/write_gate.h"
 
 namespace fz::worker {
 namespace {
@@ -69,20 +70,25 @@ class RestoreTask final : public DecodeTask {
     staging_ = target_ / begin.staging;
   }
 
+  void abandon() override { gate_.close(); }
+
   void finish() override { File::open_for_reading(staging_).sync_filesystem(); }
 
  private:
   void use(BlockId block, const Bytes& raw) override {
     for (const shard::Selection::Piece& piece : selection_.pieces(block)) {
-      // The staging directory is private and holds no links yet.
-      File file = File::open_for_update(staging_ / archive_.entries()[piece.entry].path);
-      file.write_at(piece.file_offset, ByteSpan(raw).subspan(piece.block_offset, piece.size_bytes));
-      file.close();
+      gate_.pass([&] {
+        // The staging directory is private and holds no links yet.
+        File file = File::open_for_update(staging_ / archive_.entries()[piece.entry].path);
+        file.write_at(piece.file_offset, ByteSpan(raw).subspan(piece.block_offset, piece.size_bytes));
+        file.close();
+      });
     }
   }
 
   std::filesystem::path target_;
   shard::Selection selection_;
+  WriteGate gate_;
   std::filesystem::path staging_;
 };
 
