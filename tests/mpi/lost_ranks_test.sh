@@ -78,6 +78,6 @@ signal_rank KILL 0
 wait $job
 [ ! -e headless.fz ] || die "an archive without a coordinator"
 said 'nothing heard of rank 0 for 10 s; run the same command again to resume'
-"$program" compress c -o headless.fz --model none --block-size 64KiB 2> log > /dev/null || die "resume: $(cat log)"
+patiently "$program" compress c -o headless.fz --model none --block-size 64KiB 2> log > /dev/null || die "resume: $(cat log)"
 said 'resuming: '
 cmp plain.fz headless.fz || die "resumed: the archive differs"
