@@ -59,7 +59,7 @@ void compress(const CompressOptions& options, const Context& context) {
   };
   if (!context.world.coordinates()) return work_for_coordinator(context, options.work, make_task);
 
-  const InterruptionGuard guard;
+  const InterruptionGuard guard(show_life(context, options.work));
   coordinator::CompressRequest request;
   request.inputs = options.inputs;
   request.output = output;

@@ -33,7 +33,7 @@ void restore(const RestoreOptions& options, const Context& context) {
   };
   if (!context.world.coordinates()) return work_for_coordinator(context, options.work, make_task);
 
-  const InterruptionGuard guard;
+  const InterruptionGuard guard(show_life(context, options.work));
   coordinator::RestoreJob job({options.archive, options.target, options.patterns, options.force});
   if (coordinator::needs_model(job.items())) shard::require_model(job.archive(), workplace.load_model().identity());
   job.prepare();

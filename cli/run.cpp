@@ -18,8 +18,6 @@ namespace {
 constexpr int kUnexpectedExitCode = 1;
 /// EX_TEMPFAIL of sysexits.h: batch systems and scripts take it as "requeue me".
 constexpr int kResumeExitCode = 75;
-/// How long rank 0 may take to hear of a failure.
-constexpr double kReportSeconds = 600;
 
 /// One write a line: other processes (mpirun's notices among them) write to the same stream and must not come between.
 void say(std::ostream& err, const std::string& text) {
@@ -30,7 +28,7 @@ void say(std::ostream& err, const std::string& text) {
 /// this rank.
 int report_to_coordinator(comm::World& world, const std::string& message, int exit_code) {
   world.worker_link().send(comm::Failed{static_cast<std::uint32_t>(exit_code), message});
-  const auto leave = worker::carry_messages(world.worker_link(), nullptr, {}, kReportSeconds);
+  const auto leave = worker::carry_messages(world.worker_link(), nullptr, {});
   world.departure.waits_for_others = !leave.ranks_lost;
   return 0;
 }

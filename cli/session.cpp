@@ -174,6 +174,10 @@ void coordinate(const Context& context, const WorkOptions& options, BlockWork wo
   }
 }
 
+std::function<void()> show_life(const Context& context, const WorkOptions& options) {
+  return [&world = context.world, patience = patience_of(options)] { world.show_life(patience); };
+}
+
 void work_for_coordinator(const Context& context, const WorkOptions& options,
                           const std::function<std::unique_ptr<worker::Task>()>& make_task) {
   leave_signals_to_rank_0();

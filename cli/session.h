@@ -68,6 +68,9 @@ struct BlockWork {
 /// the process ends.
 void coordinate(const Context& context, const WorkOptions& options, BlockWork work);
 
+/// For the guard of a command with block work: whatever rank 0 does, the other ranks hear that it lives.
+std::function<void()> show_life(const Context& context, const WorkOptions& options);
+
 /// Other ranks: works until rank 0 says stop. Throws when the task cannot be made.
 void work_for_coordinator(const Context& context, const WorkOptions& options,
                           const std::function<std::unique_ptr<worker::Task>()>& make_task);

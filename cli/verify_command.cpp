@@ -128,7 +128,7 @@ void verify(const VerifyOptions& options, const Context& context) {
   };
   if (!context.world.coordinates()) return work_for_coordinator(context, options.work, make_task);
 
-  const InterruptionGuard guard;
+  const InterruptionGuard guard(show_life(context, options.work));
   const shard::ArchiveReader archive(options.archive);
   const std::vector<BlockId> blocks = blocks_of(archive, part);
   const auto record = [&](BlockId id) -> const shard::IndexedBlock& { return archive.blocks()[number(id)]; };

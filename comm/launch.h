@@ -52,6 +52,9 @@ class World {
   /// Other ranks: the way to the coordinator.
   virtual WorkerLink& worker_link() = 0;
 
+  /// Rank 0, often: tells the other ranks now and then that it is there. Not while a link is in use.
+  virtual void show_life(const Patience&) {}
+
   /// Ends all ranks at once with this exit code; does not return when there are several.
   virtual void abort_all(int exit_code) = 0;
   /// Every rank calls it at an orderly end; then the process shall end, as `departure` says.

@@ -20,6 +20,8 @@ namespace {
 
 constexpr int kTag = 1;
 constexpr std::chrono::milliseconds kProbePeriod(1);
+/// How long MPI may take to start.
+constexpr unsigned kStartSeconds = 600;
 /// How long rank 0's last words to the others may take, and how long they then wait to be ended by its abort.
 constexpr double kLastWordsSeconds = 1;
 constexpr std::chrono::seconds kAbortPeriod(3);
@@ -134,6 +136,8 @@ class MpiWorkerLink final : public WorkerLink {
 class MpiWorld final : public World {
  public:
   MpiWorld() {
+    // It may hang, when a rank dies within it; then SIGALRM is the end.
+    ::alarm(kStartSeconds);
     int provided = 0;
     require(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "initialisation");
     if (provided < MPI_THREAD_FUNNELED) fail(ErrorCode::kLaunch, "MPI: no thread support; use another MPI build");
@@ -141,6 +145,7 @@ class MpiWorld final : public World {
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
     exchange_core_masks();
+    ::alarm(0);
   }
 
   Rank rank() const override { return Rank(static_cast<std::uint32_t>(rank_)); }
@@ -165,6 +170,12 @@ class MpiWorld final : public World {
   }
   WorkerLink& worker_link() override {
     return worker_link_ ? *worker_link_ : *(worker_link_ = std::make_unique<MpiWorkerLink>(post_, rank()));
+  }
+
+  void show_life(const Patience& patience) override {
+    if (rank_ != 0 || shown_.seconds() < patience.beat_seconds()) return;
+    shown_ = Stopwatch();
+    for (int to = 1; to < size_; ++to) post_.send(to, Alive{});
   }
 
   void abort_all(int exit_code) override { MPI_Abort(MPI_COMM_WORLD, exit_code); }
@@ -207,6 +218,7 @@ class MpiWorld final : public World {
 
   int rank_ = 0;
   int size_ = 1;
+  Stopwatch shown_;
   std::vector<CoreMask> node_masks_;
   std::size_t node_rank_ = 0;
   Post post_;

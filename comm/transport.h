@@ -23,6 +23,8 @@ struct Patience {
   double beat_seconds() const { return std::min(silence_seconds / 10, 5.0); }
   /// The coordinator may be busy with a slow disk, and without it all is lost anyway.
   double coordinator_silence_seconds() const { return 5 * silence_seconds; }
+  /// Before its first word: it may be loading a model.
+  double first_word_seconds = 60;
   /// It writes the archive, while the other ranks have nothing to do but to stay.
   double last_work_seconds = 3600;
 };

@@ -1,5 +1,6 @@
 #include "worker/courier.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "base/stopwatch.h"
@@ -12,11 +13,11 @@ constexpr std::chrono::milliseconds kPeriod(2);
 
 }  // namespace
 
-comm::Leave carry_messages(comm::WorkerLink& coordinator, comm::CoordinatorLink* local, const comm::Patience& patience,
-                           double first_word_seconds) {
+comm::Leave carry_messages(comm::WorkerLink& coordinator, comm::CoordinatorLink* local,
+                           const comm::Patience& patience) {
   const Stopwatch watch;
   double heard_seconds = 0;
-  double patience_seconds = first_word_seconds;
+  double patience_seconds = std::max(patience.coordinator_silence_seconds(), patience.first_word_seconds);
   double next_beat_seconds = 0;
   bool finished = false;
   std::vector<comm::Message> outgoing;
@@ -46,7 +47,7 @@ comm::Leave carry_messages(comm::WorkerLink& coordinator, comm::CoordinatorLink*
       next_beat_seconds = watch.seconds() + patience.beat_seconds();
       coordinator.send(comm::Alive{});
     }
-    if (patience_seconds > 0 && watch.seconds() - heard_seconds > patience_seconds) {
+    if (watch.seconds() - heard_seconds > patience_seconds) {
       throw CoordinatorLost{patience_seconds};
     }
     if (local != nullptr) {

@@ -12,9 +12,8 @@ struct CoordinatorLost {
 };
 
 /// Until the coordinator says Leave; its word is returned. `local` is null for a rank that cannot work and only waits.
-/// Throws CoordinatorLost when nothing comes from the coordinator for too long; before its first word (it may be
-/// reading the names of a large corpus) for `first_word_seconds`, 0 for any time.
-comm::Leave carry_messages(comm::WorkerLink& coordinator, comm::CoordinatorLink* local, const comm::Patience& patience,
-                           double first_word_seconds = 0);
+/// Throws CoordinatorLost when nothing comes from the coordinator for too long.
+comm::Leave carry_messages(comm::WorkerLink& coordinator, comm::CoordinatorLink* local,
+                           const comm::Patience& patience);
 
 }  // namespace fz::worker

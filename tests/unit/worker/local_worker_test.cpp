@@ -146,15 +146,16 @@ TEST(Courier, ARankWithoutAWorkerOnlyWaits) {
   hub.coordinator().send(Rank{0}, assign(1));  // dealt before its failure was known
   hub.coordinator().send(Rank{0}, comm::Stop{});
   hub.coordinator().send(Rank{0}, comm::Leave{});
-  EXPECT_FALSE(carry_messages(hub.worker(Rank{0}), nullptr, {}, 600).ranks_lost);
+  EXPECT_FALSE(carry_messages(hub.worker(Rank{0}), nullptr, {}).ranks_lost);
 }
 
 TEST(Courier, GivesUpWhenTheCoordinatorIsSilent) {
   comm::InProcessHub hub(1);
-  EXPECT_THROW(carry_messages(hub.worker(Rank{0}), nullptr, {}, 0.01), CoordinatorLost);
+  const comm::Patience little{.silence_seconds = 0.01, .first_word_seconds = 0.02};
+  EXPECT_THROW(carry_messages(hub.worker(Rank{0}), nullptr, little), CoordinatorLost);
   hub.coordinator().send(Rank{0}, comm::Alive{});
   try {
-    carry_messages(hub.worker(Rank{0}), nullptr, {.silence_seconds = 0.01});
+    carry_messages(hub.worker(Rank{0}), nullptr, little);
     FAIL();
   } catch (const CoordinatorLost& lost) {
     EXPECT_DOUBLE_EQ(lost.silence_seconds, 0.05);
