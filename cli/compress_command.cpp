@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "base/interruption.h"
+#include "base/log.h"
 #include "cli/session.h"
 #include "coordinator/compress_job.h"
 
@@ -54,6 +55,8 @@ void compress(const CompressOptions& options, const Context& context) {
   const std::uint32_t block_bytes = block_bytes_of(options);
   const std::filesystem::path output = output_of(options);
   Workplace workplace(context, options.work);
+  log_line(LogLevel::kInfo, "compressing into {} with {}", output.string(),
+           describe_ranks(context, workplace.threads()));
   const auto make_task = [&] {
     return worker::make_compress_task({shard::job_directory_of(output), options.check_decode}, workplace.resources());
   };
@@ -64,6 +67,7 @@ void compress(const CompressOptions& options, const Context& context) {
   request.inputs = options.inputs;
   request.output = output;
   request.force = options.force;
+  request.excluded = log_files(options.work, context.world.size());
   request.options.coder = coder_of(options.coder);
   request.options.block_bytes = block_bytes;
   request.choose_model = [&]() -> coordinator::ModelChoice {
@@ -88,9 +92,11 @@ void compress(const CompressOptions& options, const Context& context) {
                 .raw_bytes_of = {}});
   } else {
     reused_raw_bytes = job.reused_raw_bytes();
-    if (job.reused_blocks() > 0 && !options.work.quiet) {
-      context.err << fmt::format("fz-dist: {}: resuming: {} of {} blocks are there\n", output.string(),
-                                 job.reused_blocks(), job.plan().blocks.size());
+    if (job.reused_blocks() > 0) {
+      report_note(context, options.work, "resume",
+                  fmt::format("{}: resuming: {} of {} blocks are there", output.string(), job.reused_blocks(),
+                              job.plan().blocks.size()),
+                  {{"reused_blocks", job.reused_blocks()}, {"total_blocks", job.plan().blocks.size()}});
     }
     BlockWork work;
     work.verb = "compressing";
@@ -100,19 +106,28 @@ void compress(const CompressOptions& options, const Context& context) {
     work.commit = [&](coordinator::DoneBlocks done) { job.commit(done); };
     work.raw_bytes_of = [&](BlockId id) { return job.plan().blocks[number(id)].raw_bytes; };
     work.total_raw_bytes = job.plan().corpus_bytes();
+    work.has_ratio = true;
     work.done_raw_bytes = reused_raw_bytes;
+    work.done_blocks = job.reused_blocks();
+    work.done_stored_bytes = job.reused_stored_bytes();
     coordinate(context, options.work, std::move(work));
     job.merge();
   }
-  if (options.work.quiet) return;
   const coordinator::ArchiveSize size = job.finished_size();
   const auto raw = static_cast<double>(size.raw_bytes);
   const auto archive = static_cast<double>(size.archive_bytes);
   const double seconds = watch.seconds();
-  context.out << fmt::format(
-      "{}: {} -> {} bytes, ratio {:.3f}, {:.3f} bits/byte, {:.2f} s, {:.1f} KB/s ({})\n", output.string(),
-      size.raw_bytes, size.archive_bytes, raw / archive, raw > 0 ? 8 * archive / raw : 0.0, seconds,
-      (raw - static_cast<double>(reused_raw_bytes)) / 1000 / seconds, describe_ranks(context, workplace.threads()));
+  const double bytes_per_second = (raw - static_cast<double>(reused_raw_bytes)) / seconds;
+  report_result(
+      context, options.work,
+      fmt::format("{}: {} -> {} bytes, ratio {:.3f}, {:.3f} bits/byte, {:.2f} s, {:.1f} KB/s ({})", output.string(),
+                  size.raw_bytes, size.archive_bytes, raw / archive, raw > 0 ? 8 * archive / raw : 0.0, seconds,
+                  bytes_per_second / 1000, describe_ranks(context, workplace.threads())),
+      {{"raw_bytes", size.raw_bytes},
+       {"archive_bytes", size.archive_bytes},
+       {"ratio", raw / archive},
+       {"seconds", seconds},
+       {"bytes_per_second", bytes_per_second}});
   report_profile(context, options.work, workplace);
 }
 
@@ -145,7 +160,7 @@ void add_compress(CLI::App& app, Context& context) {
   command->add_flag("--check-decode", options->check_decode, "Decode each block after coding it, and compare");
   add_work_options(*command, options->work);
   command->callback([options, &context] {
-    context.chosen = [options, &context] { compress(*options, context); };
+    context.chosen = with_reports(context, options->work, [options, &context] { compress(*options, context); });
     context.resumes = true;
   });
 }

@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "base/interruption.h"
+#include "base/log.h"
 #include "cli/recovery_hint.h"
 #include "cli/session.h"
 #include "coordinator/restore_job.h"
@@ -28,6 +29,7 @@ constexpr const char* kPatternRule =
 void restore(const RestoreOptions& options, const Context& context) {
   const Stopwatch watch;
   Workplace workplace(context, options.work);
+  log_line(LogLevel::kInfo, "restoring {} with {}", options.archive, describe_ranks(context, workplace.threads()));
   const auto make_task = [&] {
     return worker::make_restore_task({options.archive, options.target, options.patterns}, workplace.resources());
   };
@@ -51,13 +53,15 @@ void restore(const RestoreOptions& options, const Context& context) {
     job.abandon();  // now: after an interruption no destructor runs
     throw;
   }
-  if (options.work.quiet) return;
   const std::uint64_t raw_bytes = job.selection().raw_bytes();
   const double seconds = watch.seconds();
-  context.out << fmt::format("{}: restored {} entries, {} bytes, {:.2f} s, {:.1f} KB/s ({})\n", options.archive,
-                             job.selection().entries().size(), raw_bytes, seconds,
-                             static_cast<double>(raw_bytes) / 1000 / seconds,
-                             describe_ranks(context, workplace.threads()));
+  const std::size_t entries = job.selection().entries().size();
+  const double bytes_per_second = static_cast<double>(raw_bytes) / seconds;
+  report_result(
+      context, options.work,
+      fmt::format("{}: restored {} entries, {} bytes, {:.2f} s, {:.1f} KB/s ({})", options.archive, entries, raw_bytes,
+                  seconds, bytes_per_second / 1000, describe_ranks(context, workplace.threads())),
+      {{"entries", entries}, {"raw_bytes", raw_bytes}, {"seconds", seconds}, {"bytes_per_second", bytes_per_second}});
   report_profile(context, options.work, workplace);
 }
 
@@ -67,7 +71,9 @@ void add_common(CLI::App& command, Context& context, const std::shared_ptr<Resto
   command.add_flag("--force", options->force, "Restore into a directory that is not empty; replace files that exist");
   add_work_options(command, options->work);
   command.callback([options, &context] {
-    context.chosen = [options, &context] { with_recovery_hint(options->archive, [&] { restore(*options, context); }); };
+    context.chosen = with_reports(context, options->work, [options, &context] {
+      with_recovery_hint(options->archive, [&] { restore(*options, context); });
+    });
   });
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/display.h"
 #include "base/interruption.h"
+#include "base/log.h"
 #include "cli/keep_going_task.h"
 #include "cli/recovery_hint.h"
 #include "cli/session.h"
@@ -113,9 +114,10 @@ void verify_quickly(const VerifyOptions& options, const Part& part, const Contex
     if (std::string what = stored_damage(archive, block); !what.empty()) damage[block] = std::move(what);
   }
   report_damage(archive, damage, blocks.size(), options, context);
-  if (options.work.quiet) return;
-  context.out << fmt::format("{}: structure and stored bytes of {} blocks are intact (not decoded){}\n", archive.name(),
-                             blocks.size(), part_text(part));
+  report_result(context, options.work,
+                fmt::format("{}: structure and stored bytes of {} blocks are intact (not decoded){}", archive.name(),
+                            blocks.size(), part_text(part)),
+                {{"blocks", blocks.size()}});
 }
 
 void verify(const VerifyOptions& options, const Context& context) {
@@ -123,6 +125,7 @@ void verify(const VerifyOptions& options, const Context& context) {
   if (options.quick) return verify_quickly(options, part, context);
   const Stopwatch watch;
   Workplace workplace(context, options.work);
+  log_line(LogLevel::kInfo, "verifying {} with {}", options.archive, describe_ranks(context, workplace.threads()));
   const auto make_task = [&] {
     return make_keep_going_task(worker::make_verify_task(options.archive, workplace.resources()));
   };
@@ -157,11 +160,12 @@ void verify(const VerifyOptions& options, const Context& context) {
   work.total_raw_bytes = raw_bytes;
   coordinate(context, options.work, std::move(work));
   report_damage(archive, damage, blocks.size(), options, context);
-  if (options.work.quiet) return;
   const double seconds = watch.seconds();
-  context.out << fmt::format("{}: intact: {} blocks decoded, {} bytes, {:.2f} s, {:.1f} KB/s ({}){}\n", archive.name(),
-                             blocks.size(), raw_bytes, seconds, static_cast<double>(raw_bytes) / 1000 / seconds,
-                             describe_ranks(context, workplace.threads()), part_text(part));
+  report_result(context, options.work,
+                fmt::format("{}: intact: {} blocks decoded, {} bytes, {:.2f} s, {:.1f} KB/s ({}){}", archive.name(),
+                            blocks.size(), raw_bytes, seconds, static_cast<double>(raw_bytes) / 1000 / seconds,
+                            describe_ranks(context, workplace.threads()), part_text(part)),
+                {{"blocks", blocks.size()}, {"raw_bytes", raw_bytes}, {"seconds", seconds}});
   report_profile(context, options.work, workplace);
 }
 
@@ -180,7 +184,9 @@ void add_verify(CLI::App& app, Context& context) {
       ->check(check_part);
   add_work_options(*command, options->work);
   command->callback([options, &context] {
-    context.chosen = [options, &context] { with_recovery_hint(options->archive, [&] { verify(*options, context); }); };
+    context.chosen = with_reports(context, options->work, [options, &context] {
+      with_recovery_hint(options->archive, [&] { verify(*options, context); });
+    });
   });
 }
 

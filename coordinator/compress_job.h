@@ -25,7 +25,8 @@ struct ModelChoice {
 struct CompressRequest {
   std::vector<std::string> inputs;
   std::filesystem::path output;
-  bool force = false;  ///< Replace an existing output; discard a job that does not fit.
+  bool force = false;                 ///< Replace an existing output; discard a job that does not fit.
+  std::vector<std::string> excluded;  ///< Absolute paths that are no part of the corpus, beside the output: logs.
   PlanOptions options;
   /// Called when the plan has text; may throw Error(kModel) and the like.
   std::function<ModelChoice()> choose_model;
@@ -47,6 +48,7 @@ class CompressJob {
   const shard::Plan& plan() const { return plan_; }
   std::uint64_t reused_blocks() const { return reused_blocks_; }
   std::uint64_t reused_raw_bytes() const;
+  std::uint64_t reused_stored_bytes() const;
 
   comm::Begin begin() const { return {run_, {}}; }
   std::vector<Scheduler::Item> items() const;

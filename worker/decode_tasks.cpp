@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/profile.h"
 #include "shard/archive_reader.h"
 #include "shard/block_codec.h"
@@ -24,6 +25,7 @@ class DecodeTask : public Task {
   }
 
   void process(std::span<const BlockId> ids, const Report& report) override {
+    log_line(LogLevel::kDebug, "decodes {} blocks from block {}", ids.size(), number(ids.front()));
     const std::vector<shard::StoredBlock> stored = read(ids);
     const bool needs_model = std::any_of(stored.begin(), stored.end(),
                                          [](const auto& block) { return shard::needs_model(block.header.codec); });
