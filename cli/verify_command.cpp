@@ -102,32 +102,14 @@ std::string part_text(const Part& part) {
   return part.count == 1 ? "" : fmt::format(" (part {} of {})", part.number, part.count);
 }
 
-/// Everything that can be checked without decoding.
-void verify_quickly(const VerifyOptions& options, const Part& part, const Context& context) {
-  if (!context.world.coordinates()) return;
-  const InterruptionGuard guard;
-  const shard::ArchiveReader archive(options.archive);
-  const std::vector<BlockId> blocks = blocks_of(archive, part);
-  std::map<BlockId, std::string> damage;
-  for (const BlockId block : blocks) {
-    throw_if_interrupted();
-    if (std::string what = stored_damage(archive, block); !what.empty()) damage[block] = std::move(what);
-  }
-  report_damage(archive, damage, blocks.size(), options, context);
-  report_result(context, options.work,
-                fmt::format("{}: structure and stored bytes of {} blocks are intact (not decoded){}", archive.name(),
-                            blocks.size(), part_text(part)),
-                {{"blocks", blocks.size()}});
-}
-
 void verify(const VerifyOptions& options, const Context& context) {
   const Part part = options.part.empty() ? Part{} : *parse_part(options.part);
-  if (options.quick) return verify_quickly(options, part, context);
   const Stopwatch watch;
   Workplace workplace(context, options.work);
   log_line(LogLevel::kInfo, "verifying {} with {}", options.archive, describe_ranks(context, workplace.threads()));
   const auto make_task = [&] {
-    return make_keep_going_task(worker::make_verify_task(options.archive, workplace.resources()));
+    return make_keep_going_task(options.quick ? worker::make_stored_check_task(options.archive, workplace.resources())
+                                              : worker::make_verify_task(options.archive, workplace.resources()));
   };
   if (!context.world.coordinates()) return work_for_coordinator(context, make_task);
 
@@ -135,15 +117,17 @@ void verify(const VerifyOptions& options, const Context& context) {
   const shard::ArchiveReader archive(options.archive);
   const std::vector<BlockId> blocks = blocks_of(archive, part);
   const auto record = [&](BlockId id) -> const shard::IndexedBlock& { return archive.blocks()[number(id)]; };
-  const bool needs_model =
-      std::any_of(blocks.begin(), blocks.end(), [&](BlockId id) { return shard::needs_model(record(id).codec); });
+  const bool needs_model = !options.quick && std::any_of(blocks.begin(), blocks.end(), [&](BlockId id) {
+    return shard::needs_model(record(id).codec);
+  });
   if (needs_model) shard::require_model(archive, workplace.load_model().identity());
   std::map<BlockId, std::string> damage;
   std::uint64_t raw_bytes = 0;
   for (const BlockId block : blocks) raw_bytes += record(block).raw_bytes;
   BlockWork work;
-  work.verb = "verifying";
+  work.verb = options.quick ? "checking" : "verifying";
   work.items = coordinator::block_items(archive, blocks);
+  if (options.quick) std::for_each(work.items.begin(), work.items.end(), [](auto& item) { item.is_cheap = true; });
   work.task = make_task();
   work.commit = [&](coordinator::DoneBlocks done) {
     for (const auto& [rank, block] : done) {
@@ -162,8 +146,10 @@ void verify(const VerifyOptions& options, const Context& context) {
   report_damage(archive, damage, blocks.size(), options, context);
   const double seconds = watch.seconds();
   report_result(context, options.work,
-                fmt::format("{}: intact: {} blocks decoded, {} bytes, {:.2f} s, {:.1f} KB/s ({}){}", archive.name(),
-                            blocks.size(), raw_bytes, seconds, static_cast<double>(raw_bytes) / 1000 / seconds,
+                fmt::format("{}: {} {} blocks {}, {} bytes, {:.2f} s, {:.1f} KB/s ({}){}", archive.name(),
+                            options.quick ? "structure and stored bytes are intact:" : "intact:", blocks.size(),
+                            options.quick ? "not decoded" : "decoded", raw_bytes, seconds,
+                            static_cast<double>(raw_bytes) / 1000 / seconds,
                             describe_ranks(context, workplace.threads()), part_text(part)),
                 {{"blocks", blocks.size()}, {"raw_bytes", raw_bytes}, {"seconds", seconds}});
   report_profile(context, options.work, workplace);

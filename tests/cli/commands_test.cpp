@@ -315,6 +315,29 @@ TEST_F(Commands, DamagedArchivesGiveNoFiles) {
   }
 }
 
+TEST_F(Commands, QuickVerifyNamesWhatVerifyNames) {
+  compress();
+  const std::string good = test::read_text("c.fz");
+  std::string bad = good;
+  for (const std::size_t place : {good.size() / 3, good.size() / 2}) bad[place] = static_cast<char>(bad[place] ^ 1);
+  test::write_text("bad.fz", bad);
+  const ToolResult slow = run_tool({"verify", "bad.fz"});
+  for (const char* threads : {"1", "3"}) {
+    const ToolResult quick = run_tool({"verify", "--quick", "bad.fz", "--threads", threads}, 0);
+    EXPECT_EQ(quick.exit_code, 5);
+    EXPECT_EQ(quick.out, slow.out);
+    EXPECT_EQ(quick.err, slow.err);
+  }
+  int damaged_parts = 0;
+  for (const char* part : {"1/4", "2/4", "3/4", "4/4"}) {
+    const ToolResult quick = run_tool({"verify", "--quick", "bad.fz", "--part", part}, 0);
+    EXPECT_TRUE(quick.exit_code == 0 || quick.exit_code == 5) << quick.err;
+    damaged_parts += quick.exit_code == 5;
+  }
+  EXPECT_GE(damaged_parts, 1);
+  EXPECT_LE(damaged_parts, 2);
+}
+
 TEST_F(Commands, ReadOnlyDirectoriesComeBack) {
   ::chmod("c/sub", 0555);
   compress();

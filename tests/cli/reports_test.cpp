@@ -124,8 +124,8 @@ TEST_F(Reports, TheLogIsNoPartOfTheArchive) {
 }
 
 TEST_F(Reports, JobFilesSetThemToo) {
-  test::write_text("job.yaml",
-                   "command: compress\ninputs: [c]\noutput: c.fz\nprogress: json\nlog-file: run.log\nlog-level: info\n");
+  test::write_text(
+      "job.yaml", "command: compress\ninputs: [c]\noutput: c.fz\nprogress: json\nlog-file: run.log\nlog-level: info\n");
   const std::vector<json> all = events(run_tool({"run", "job.yaml"}));
   EXPECT_EQ(all.back()["event"], "end");
   EXPECT_NE(test::read_text("run.log").find("run job.yaml"), std::string::npos);

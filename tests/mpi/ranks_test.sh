@@ -53,6 +53,8 @@ printf '\377\377' | dd of=bad.fz bs=1 seek=$(($(stat -c %s bad.fz) / 2)) conv=no
 expect 5 'bad.fz: block' launch 3 "$program" decompress bad.fz -o none
 [ ! -e none ] || die "a failed decompress left: $(ls -A none)"
 expect 5 'bad.fz: 1 of .* blocks is damaged, all others are intact' launch 2 "$program" verify bad.fz
+expect 5 'bad.fz: 1 of .* blocks is damaged, all others are intact' launch 3 "$program" verify --quick bad.fz
+for part in 1/2 2/2; do launch 2 "$program" verify --quick --part $part plain.fz -q --model absent.fzm || die "verify --quick --part $part"; done
 launch 2 "$program" verify bad.fz > out 2> /dev/null
 grep -q '^bad.fz: block .*; it holds c/' out || die "verify: the damaged block is not reported: $(cat out)"
 
