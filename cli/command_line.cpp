@@ -32,6 +32,7 @@ std::unique_ptr<CLI::App> make_command_line(Context& context) {
   add_info(*app, context);
   add_verify(*app, context);
   add_recover(*app, context);
+  add_status(*app, context);
   add_run(*app, context);
   add_model(*app, context);
   return app;

@@ -35,6 +35,7 @@ void add_info(CLI::App& app, Context& context);
 void add_verify(CLI::App& app, Context& context);
 void add_recover(CLI::App& app, Context& context);
 void add_run(CLI::App& app, Context& context);
+void add_status(CLI::App& app, Context& context);
 void add_model(CLI::App& app, Context& context);
 
 /// `run` takes the options of another command, which only its job file names: its command line is not for the parser.

@@ -18,7 +18,7 @@ using test::ToolResult;
 using test::write_text;
 
 const std::vector<std::string> kCommandsOfJobs = {"compress", "decompress", "extract", "list",
-                                                  "info",     "verify",     "recover"};
+                                                  "info",     "verify",     "recover", "status"};
 
 class JobFiles : public testing::Test {
  protected:
