@@ -42,6 +42,7 @@ class Workplace {
   /// Makes the codec now, and hands it to the first task that asks.
   shard::TextCodec& load_model();
   worker::Resources resources();
+  ThreadPool& pool() { return *pool_; }
 
  private:
   struct State;

@@ -38,21 +38,21 @@ shard::Check8 footer_check_of(const File& archive) {
   return check;
 }
 
-/// The output and what comes with it are never archived.
-ScanResult scan_corpus(const CompressRequest& request, const std::filesystem::path& job_path) {
+}  // namespace
+
+shard::Plan plan_corpus(const CompressRequest& request) {
+  // The output and what comes with it are never archived.
   std::vector<std::string> excluded = request.excluded;
   excluded.push_back(absolute_path(request.output));
-  excluded.push_back(absolute_path(job_path));
-  return scan(request.inputs, excluded, request.warn);
+  excluded.push_back(absolute_path(shard::job_directory_of(request.output)));
+  shard::Plan plan = make_plan(scan(request.inputs, excluded, request.warn), request.options);
+  if (needs_model(plan)) {
+    const ModelChoice choice = request.choose_model();
+    plan.model = choice.identity;
+    plan.lane_limit = choice.lane_limit;
+  }
+  return plan;
 }
-
-void choose_model(shard::Plan& plan, const CompressRequest& request) {
-  const ModelChoice choice = request.choose_model();
-  plan.model = choice.identity;
-  plan.lane_limit = choice.lane_limit;
-}
-
-}  // namespace
 
 CompressJob::CompressJob(const CompressRequest& request) : output_(request.output), force_(request.force) {
   if (is_present(output_)) {
@@ -63,10 +63,8 @@ CompressJob::CompressJob(const CompressRequest& request) : output_(request.outpu
     if (finish_interrupted_removal(request)) return;
     if (!force_) fail(ErrorCode::kOutput, "{}: exists already; pass --force to replace it", output_.string());
   }
-  const std::filesystem::path job_path = shard::job_directory_of(output_);
-  plan_ = make_plan(scan_corpus(request, job_path), request.options);
-  if (needs_model(plan_)) choose_model(plan_, request);
-  directory_ = std::make_unique<JobDirectory>(job_path);
+  plan_ = plan_corpus(request);
+  directory_ = std::make_unique<JobDirectory>(shard::job_directory_of(output_));
   open_job(request);
 }
 
@@ -82,8 +80,7 @@ bool CompressJob::finish_interrupted_removal(const CompressRequest& request) {
     return false;
   if (is_present(job_path / shard::kPlanName)) {
     // The same corpus as then? Otherwise the user wants a new archive and must say so.
-    shard::Plan wanted = make_plan(scan_corpus(request, job_path), request.options);
-    if (needs_model(wanted)) choose_model(wanted, request);
+    const shard::Plan wanted = plan_corpus(request);
     const shard::Plan old = shard::parse_plan(read_file(job_path / shard::kPlanName, kMaxPlanBytes), job_path.string());
     if (!plan_difference(old, wanted).empty()) return false;
   }

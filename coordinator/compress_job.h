@@ -33,6 +33,9 @@ struct CompressRequest {
   Warn warn;
 };
 
+/// What would be done; writes nothing. Throws Error as the job would for bad inputs.
+shard::Plan plan_corpus(const CompressRequest& request);
+
 struct ArchiveSize {
   std::uint64_t raw_bytes = 0;
   std::uint64_t archive_bytes = 0;
