@@ -1,8 +1,10 @@
 // fz-dist decompress and fz-dist extract: the same restore, of everything or of what matches.
 #include <iostream>
+#include <optional>
 
 #include "base/interruption.h"
 #include "base/log.h"
+#include "cli/progress.h"
 #include "cli/recovery_hint.h"
 #include "cli/session.h"
 #include "coordinator/restore_job.h"
@@ -15,6 +17,7 @@ struct RestoreOptions {
   std::vector<std::string> patterns;
   std::string target = ".";
   bool force = false;
+  bool resume = false;
   WorkOptions work;
 };
 
@@ -26,6 +29,33 @@ constexpr const char* kPatternRule =
     "A PATTERN is a shell glob over the whole path, in which * also matches /; one that names a directory takes\n"
     "everything below it.\n";
 
+/// Finds what an interrupted run has left, which may take a while, and says so.
+void prepare(coordinator::RestoreJob& job, const RestoreOptions& options, Workplace& workplace,
+             const Context& context) {
+  std::optional<Progress> progress;
+  job.prepare(workplace.pool(), [&](std::uint64_t checked_bytes, std::uint64_t claimed_bytes) {
+    if (!progress) {
+      const ProgressStyle style = progress_style(options.work.progress, options.work.quiet, context.err);
+      progress.emplace(context.err, style,
+                       ProgressJob{.verb = "checking what is restored:", .total_bytes = claimed_bytes});
+    }
+    progress->set_done(checked_bytes);
+    progress->update();
+  });
+  progress.reset();
+  const std::size_t blocks = job.selection().blocks().size();
+  if (job.is_complete()) {
+    report_note(context, options.work, "resume",
+                fmt::format("{}: all is restored, going on with names", options.target),
+                {{"reused_blocks", blocks}, {"total_blocks", blocks}});
+  } else if (!job.reused_blocks().empty()) {
+    const std::size_t reused = job.reused_blocks().size();
+    report_note(context, options.work, "resume",
+                fmt::format("{}: resuming: {} of {} blocks are restored", options.target, reused, blocks),
+                {{"reused_blocks", reused}, {"total_blocks", blocks}});
+  }
+}
+
 void restore(const RestoreOptions& options, const Context& context) {
   const Stopwatch watch;
   Workplace workplace(context, options.work);
@@ -36,10 +66,10 @@ void restore(const RestoreOptions& options, const Context& context) {
   if (!context.world.coordinates()) return work_for_coordinator(context, make_task);
 
   const InterruptionGuard guard;
-  coordinator::RestoreJob job({options.archive, options.target, options.patterns, options.force});
+  coordinator::RestoreJob job({options.archive, options.target, options.patterns, options.force, options.resume});
   if (job.needs_model()) shard::require_model(job.archive(), workplace.load_model().identity());
-  job.prepare();
   try {
+    prepare(job, options, workplace, context);
     BlockWork work;
     work.verb = "restoring";
     work.begin = job.begin();
@@ -47,8 +77,16 @@ void restore(const RestoreOptions& options, const Context& context) {
     work.task = make_task();
     work.raw_bytes_of = [&](BlockId id) { return job.archive().blocks()[number(id)].raw_bytes; };
     for (const auto& item : work.items) work.total_raw_bytes += work.raw_bytes_of(item.block);
+    for (const BlockId block : job.reused_blocks()) work.done_raw_bytes += work.raw_bytes_of(block);
+    work.total_raw_bytes += work.done_raw_bytes;
+    work.done_blocks = job.reused_blocks().size();
     coordinate(context, options.work, std::move(work));
     job.publish();
+  } catch (const Error& error) {
+    const bool keeps_staging = job.keeps_staging();
+    job.abandon();
+    if (!keeps_staging) throw;
+    throw Error(error.code(), fmt::format("{}; what is restored is kept, the same command goes on", error.what()));
   } catch (...) {
     job.abandon();  // now: after an interruption no destructor runs
     throw;
@@ -69,8 +107,12 @@ void add_common(CLI::App& command, Context& context, const std::shared_ptr<Resto
   command.add_option("-o,--output", options->target, "Directory to restore into; default: the working directory")
       ->type_name("DIR");
   command.add_flag("--force", options->force, "Restore into a directory that is not empty; replace files that exist");
+  command.add_flag("--continue", options->resume,
+                   "Go on with what an interrupted restore has left, and keep what is restored if this one is "
+                   "interrupted");
   add_work_options(command, options->work);
   command.callback([options, &context] {
+    context.resumes = options->resume;
     context.chosen = with_reports(context, options->work, [options, &context] {
       with_recovery_hint(options->archive, [&] { restore(*options, context); });
     });

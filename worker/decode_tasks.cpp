@@ -1,11 +1,14 @@
 // Restoring and checking: both decode blocks; only what happens to the raw bytes differs.
 #include <algorithm>
+#include <mutex>
+#include <optional>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/profile.h"
 #include "shard/archive_reader.h"
 #include "shard/block_codec.h"
+#include "shard/restore_journal.h"
 #include "shard/selection.h"
 #include "worker/codec_store.h"
 #include "worker/tasks.h"
@@ -32,7 +35,7 @@ class DecodeTask : public Task {
     const std::vector<Bytes> raws =
         shard::decode_blocks(stored, needs_model ? &codecs_.text() : nullptr, archive_.name(), codecs_.pool());
     const StageScope stage(Stage::kInputOutput);
-    codecs_.pool().parallel_for(ids.size(), [&](std::size_t i, int) { use(ids[i], raws[i]); });
+    codecs_.pool().parallel_for(ids.size(), [&](std::size_t i, int) { use(stored[i].header, raws[i]); });
     for (const BlockId id : ids) report({id, 0, 0});
   }
 
@@ -40,7 +43,7 @@ class DecodeTask : public Task {
   /// Whether any block of the job does.
   virtual bool needs_model() const = 0;
   /// May be called by several threads at once, for different blocks.
-  virtual void use(BlockId block, const Bytes& raw) = 0;
+  virtual void use(const shard::BlockHeader& block, const Bytes& raw) = 0;
 
   bool any_needs_model(std::span<const BlockId> ids) const {
     return std::any_of(ids.begin(), ids.end(),
@@ -71,18 +74,32 @@ class RestoreTask final : public DecodeTask {
         selection_(archive_, settings.patterns),
         needs_model_(any_needs_model(selection_.blocks())) {}
 
-  void begin(const comm::Begin& begin, Rank) override { staging_ = target_ / begin.staging; }
+  void begin(const comm::Begin& begin, Rank rank) override {
+    staging_ = target_ / begin.staging;
+    run_ = begin.run;
+    rank_ = rank;
+  }
+
+  void process(std::span<const BlockId> ids, const Report& report) override {
+    if (!journal_) journal_.emplace(staging_, run_, rank_);
+    DecodeTask::process(ids, report);
+  }
 
   void finish() override { File::open_for_reading(staging_).sync_filesystem(); }
 
  private:
-  void use(BlockId block, const Bytes& raw) override {
-    for (const shard::Selection::Piece& piece : selection_.pieces(block)) {
+  void use(const shard::BlockHeader& block, const Bytes& raw) override {
+    std::vector<ByteSpan> pieces;
+    for (const shard::Selection::Piece& piece : selection_.pieces(block.id)) {
+      pieces.push_back(ByteSpan(raw).subspan(piece.block_offset, piece.size_bytes));
       // The staging directory is private and holds no links yet.
-      File file = File::open_for_update(staging_ / archive_.entries()[piece.entry].path);
-      file.write_at(piece.file_offset, ByteSpan(raw).subspan(piece.block_offset, piece.size_bytes));
+      File file = File::open_for_update(staging_ / shard::kTreeName / archive_.entries()[piece.entry].path);
+      file.write_at(piece.file_offset, pieces.back());
       file.close();
     }
+    const shard::Hash16 hash = shard::restored_hash(block.raw_hash, pieces);
+    const std::scoped_lock lock(journal_mutex_);
+    journal_->add(block.id, hash);
   }
 
   bool needs_model() const override { return needs_model_; }
@@ -91,6 +108,10 @@ class RestoreTask final : public DecodeTask {
   shard::Selection selection_;
   bool needs_model_;
   std::filesystem::path staging_;
+  std::uint64_t run_ = 0;
+  Rank rank_{};
+  std::mutex journal_mutex_;
+  std::optional<shard::RestoreJournalWriter> journal_;
 };
 
 class VerifyTask final : public DecodeTask {
@@ -100,7 +121,7 @@ class VerifyTask final : public DecodeTask {
 
  private:
   bool needs_model() const override { return archive_.needs_model(); }
-  void use(BlockId, const Bytes&) override {}  // decoding has compared the hash
+  void use(const shard::BlockHeader&, const Bytes&) override {}  // decoding has compared the hash
 };
 
 }  // namespace

@@ -338,6 +338,30 @@ TEST_F(Commands, QuickVerifyNamesWhatVerifyNames) {
   EXPECT_LE(damaged_parts, 2);
 }
 
+TEST_F(Commands, ARestoreThatFailedIsContinued) {
+  compress();
+  const std::string good = test::read_text("c.fz");
+  std::string bad = good;
+  bad[good.size() / 2] ^= 1;
+  test::write_text("c.fz", bad);
+  const std::vector<std::string> command = {"decompress", "c.fz", "-o", "out", "--continue", "--memory-limit", "1"};
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const ToolResult failed = run_tool(command);
+    EXPECT_EQ(failed.exit_code, 5);
+    EXPECT_NE(failed.err.find("what is restored is kept, the same command goes on"), std::string::npos) << failed.err;
+    EXPECT_FALSE(std::filesystem::exists("out/c"));
+  }
+  test::write_text("c.fz", good);
+  const ToolResult continued = run_tool(command);
+  expect_success(continued);
+  EXPECT_NE(continued.err.find("out: resuming: "), std::string::npos) << continued.err;
+  EXPECT_TRUE(same("c", "out/c"));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator("out"), std::filesystem::directory_iterator()), 1);
+  // Nothing to go on with is nothing bad; what is complete is not done again.
+  expect_success(run_tool({"extract", "c.fz", "c/sub", "-o", "some", "--continue"}));
+  expect_failure(run_tool(command), 4, "not empty");
+}
+
 TEST_F(Commands, ADryRunWritesNothing) {
   const auto names = [] {
     std::vector<std::string> found;
