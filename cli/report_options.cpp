@@ -23,7 +23,7 @@ void open_log(const Context& context, const ReportOptions& options) {
   const Rank rank = context.world.rank();
   Log::open(number(rank) == 0 ? options.log_file : fmt::format("{}.{}", options.log_file, number(rank)),
             level_of(options.log_level), rank);
-  log_line(LogLevel::kInfo, "begin: fz-dist {}, {} ranks: {}", FZ_VERSION, context.world.size(),
+  log_line(LogLevel::kInfo, "begin: fz-dist {}, ranks: {}, command: {}", FZ_VERSION, context.world.size(),
            fmt::join(context.arguments, " "));
 }
 

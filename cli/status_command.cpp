@@ -93,7 +93,7 @@ void print_text(const JobStatus& status, const Place& place, std::ostream& out) 
   line("job", display_text(place.job_directory.native()));
   line("state", state_text(status));
   if (!status.has_plan) return line("progress", "not planned yet");
-  line("progress", fmt::format("{} of {} ({} %), {} of {} blocks, {} runs so far", display_size(status.done_bytes),
+  line("progress", fmt::format("{} of {} ({} %), {} of {} blocks, run {}", display_size(status.done_bytes),
                                display_size(status.total_bytes),
                                status.total_bytes == 0 ? 100 : 100 * status.done_bytes / status.total_bytes,
                                status.done_blocks, status.total_blocks, status.runs));

@@ -8,6 +8,7 @@
 #include "base/display.h"
 #include "base/interruption.h"
 #include "base/log.h"
+#include "cli/events.h"
 #include "cli/keep_going_task.h"
 #include "cli/recovery_hint.h"
 #include "cli/session.h"
@@ -86,13 +87,14 @@ std::string affected_files(const shard::ArchiveReader& archive, const shard::Sel
 void report_damage(const shard::ArchiveReader& archive, const std::map<BlockId, std::string>& damage,
                    std::size_t checked_blocks, const VerifyOptions& options, const Context& context) {
   if (damage.empty()) return;
-  if (!options.work.quiet) {
-    const shard::Selection everything(archive, {});
-    for (const auto& [block, what] : damage) {
-      context.out << fmt::format("{}; it holds {}\n", what, affected_files(archive, everything, block));
-    }
-    context.out << std::flush;
+  const shard::Selection everything(archive, {});
+  for (const auto& [block, what] : damage) {
+    const std::string text = fmt::format("{}; it holds {}", what, affected_files(archive, everything, block));
+    log_line(LogLevel::kError, "{}", text);
+    if (!options.work.quiet) context.out << text + '\n';
+    if (context.has_events) write_event(context.err, "damage", {{"block", number(block)}, {"text", text}});
   }
+  context.out << std::flush;
   fail(ErrorCode::kCorrupt, "{}: {} of {} blocks {} damaged, all others are intact; {}", archive.name(), damage.size(),
        checked_blocks, damage.size() == 1 ? "is" : "are", kRecoveryHint);
 }

@@ -15,22 +15,13 @@ bool is_restored(const shard::ArchiveReader& archive, const shard::Selection& se
   try {
     const shard::BlockHeader header = archive.read_block(id).header;
     std::vector<Bytes> pieces;
-    std::uint64_t piece_bytes = 0;
     for (const shard::Selection::Piece& piece : selection.pieces(id)) {
       const File file = File::open_for_reading(tree / archive.entries()[piece.entry].path, false);
       // A write that failed late leaves pages in memory that look right: what counts is on the disk.
       file.drop_cached(piece.file_offset, piece.size_bytes);
       pieces.push_back(file.read_at(piece.file_offset, piece.size_bytes));
-      piece_bytes += piece.size_bytes;
     }
-    if (pieces.empty()) return false;
-    if (piece_bytes == header.raw_bytes) {
-      // The archive itself says what the block's bytes are.
-      Bytes raw;
-      for (const Bytes& piece : pieces) raw.insert(raw.end(), piece.begin(), piece.end());
-      return shard::hash16(raw) == header.raw_hash;
-    }
-    return shard::restored_hash(header.raw_hash, std::vector<ByteSpan>(pieces.begin(), pieces.end())) == claimed;
+    return !pieces.empty() && shard::is_restored(header, std::vector<ByteSpan>(pieces.begin(), pieces.end()), claimed);
   } catch (const Error&) {
     return false;  // whatever is wrong, decoding it anew will say
   }

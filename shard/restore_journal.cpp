@@ -33,20 +33,36 @@ void read_records(const File& file, RestoreClaims& claims) {
   }
 }
 
+/// Pieces do not overlap and lie in the order of the block.
+bool are_whole(const BlockHeader& block, std::span<const ByteSpan> pieces) {
+  std::uint64_t size_bytes = 0;
+  for (const ByteSpan piece : pieces) size_bytes += piece.size();
+  return size_bytes == block.raw_bytes;
+}
+
+/// Of the raw bytes of a whole block; of a part of one, with the block's hash before it.
+Hash16 hash_of(const BlockHeader& block, std::span<const ByteSpan> pieces) {
+  Hasher hasher;
+  if (!are_whole(block, pieces)) hasher.update(block.raw_hash);
+  for (const ByteSpan piece : pieces) hasher.update(piece);
+  const Hash whole = hasher.finish();
+  Hash16 hash;
+  std::copy_n(whole.begin(), hash.size(), hash.begin());
+  return hash;
+}
+
 }  // namespace
 
 std::string restore_journal_name(std::uint64_t run, Rank rank) {
   return fmt::format("done-{}-{}", run, number(rank));
 }
 
-Hash16 restored_hash(const Hash16& raw_hash, std::span<const ByteSpan> pieces) {
-  Hasher hasher;
-  hasher.update(raw_hash);
-  for (const ByteSpan piece : pieces) hasher.update(piece);
-  const Hash whole = hasher.finish();
-  Hash16 hash;
-  std::copy_n(whole.begin(), hash.size(), hash.begin());
-  return hash;
+Hash16 restored_hash(const BlockHeader& block, std::span<const ByteSpan> pieces) {
+  return are_whole(block, pieces) ? block.raw_hash : hash_of(block, pieces);
+}
+
+bool is_restored(const BlockHeader& block, std::span<const ByteSpan> pieces, const Hash16& claim) {
+  return hash_of(block, pieces) == (are_whole(block, pieces) ? block.raw_hash : claim);
 }
 
 RestoreJournalWriter::RestoreJournalWriter(const std::filesystem::path& staging, std::uint64_t run, Rank rank)

@@ -17,8 +17,13 @@ namespace fz::shard {
 inline constexpr const char* kTreeName = "tree";
 std::string restore_journal_name(std::uint64_t run, Rank rank);
 
-/// Of what a restore writes of a block: all of its raw bytes, or those of the wanted files. `raw_hash` is the block's.
-Hash16 restored_hash(const Hash16& raw_hash, std::span<const ByteSpan> pieces);
+/// What is noted of a block of which these pieces were restored: its raw_hash where they are all of it, which costs
+/// nothing; else a hash of them that is bound to it.
+Hash16 restored_hash(const BlockHeader& block, std::span<const ByteSpan> pieces);
+
+/// Whether these pieces, as they lie on the disk, are what was restored of the block. Of a whole block the archive says
+/// what its bytes are, of a part the claim does.
+bool is_restored(const BlockHeader& block, std::span<const ByteSpan> pieces, const Hash16& claim);
 
 /// The journal of one rank of one run, to which it alone appends. One thread at a time.
 class RestoreJournalWriter {

@@ -97,7 +97,7 @@ class RestoreTask final : public DecodeTask {
       file.write_at(piece.file_offset, pieces.back());
       file.close();
     }
-    const shard::Hash16 hash = shard::restored_hash(block.raw_hash, pieces);
+    const shard::Hash16 hash = shard::restored_hash(block, pieces);
     const std::scoped_lock lock(journal_mutex_);
     journal_->add(block.id, hash);
   }

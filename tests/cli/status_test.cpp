@@ -89,7 +89,7 @@ TEST_F(Status, AJobFromItsBeginningToItsEnd) {
     EXPECT_EQ(job_files(), before);
   }
   const ToolResult text = run_tool({"status", "c.fz"});
-  for (const char* part : {"not running, unfinished", "83.0 KiB of 166.0 KiB (50 %), 2 of 4 blocks, 1 runs", "ratio",
+  for (const char* part : {"not running, unfinished", "83.0 KiB of 166.0 KiB (50 %), 2 of 4 blocks, run 1", "ratio",
                            "weights 0101010101010101"}) {
     EXPECT_NE(text.out.find(part), std::string::npos) << text.out;
   }
