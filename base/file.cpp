@@ -123,6 +123,12 @@ void File::sync_filesystem() const {
   if (::syncfs(descriptor_) != 0) fail(ErrorCode::kOutput, "{}: cannot sync: {}", path_.string(), reason());
 }
 
+void File::drop_cached(std::uint64_t offset_bytes, std::uint64_t size_bytes) const {
+  // Advice: where the system cannot follow it, nothing is lost.
+  (void)::posix_fadvise(descriptor_, static_cast<off_t>(offset_bytes), static_cast<off_t>(size_bytes),
+                        POSIX_FADV_DONTNEED);
+}
+
 bool File::try_lock() const {
   while (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) return false;

@@ -42,6 +42,9 @@ class File {
   void sync() const;
   /// Makes everything written to the file system that holds this file durable; far cheaper than syncing many files.
   void sync_filesystem() const;
+  /// Asks the system to forget what it holds of this range in memory, so that a reading comes from the disk. What is
+  /// not written back yet stays.
+  void drop_cached(std::uint64_t offset_bytes, std::uint64_t size_bytes) const;
   /// Takes the exclusive advisory lock of this open file; false when another process (or another open) holds it.
   bool try_lock() const;
   /// Closes and reports a failed close as an Error; the destructor closes silently.

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <csignal>
+#include <thread>
 #include <utility>
 
 namespace fz {
@@ -11,6 +12,7 @@ volatile std::sig_atomic_t noted_signal = 0;
 constexpr std::array kSignals = {SIGINT, SIGTERM, SIGUSR1};
 std::array<struct sigaction, kSignals.size()> old_actions;
 std::function<void()> idle_of_guard;
+std::thread::id thread_of_guard;
 
 void note(int signal) {
   noted_signal = signal;
@@ -20,6 +22,7 @@ void note(int signal) {
 
 InterruptionGuard::InterruptionGuard(std::function<void()> idle) {
   idle_of_guard = std::move(idle);
+  thread_of_guard = std::this_thread::get_id();
   noted_signal = 0;
   struct sigaction action = {};
   action.sa_handler = note;
@@ -40,7 +43,7 @@ void leave_signals_to_rank_0() {
 
 void throw_if_interrupted() {
   if (noted_signal != 0) throw Interrupted{noted_signal};
-  if (idle_of_guard) idle_of_guard();
+  if (idle_of_guard && std::this_thread::get_id() == thread_of_guard) idle_of_guard();
 }
 
 }  // namespace fz

@@ -14,7 +14,7 @@ struct Interrupted {
 
 class InterruptionGuard {
  public:
-  /// `idle` is called by every throw_if_interrupted(), which is to say often, wherever the command is.
+  /// `idle` is called by every throw_if_interrupted() on this thread, which is to say often, wherever the command is.
   explicit InterruptionGuard(std::function<void()> idle = {});
   ~InterruptionGuard();
   InterruptionGuard(const InterruptionGuard&) = delete;
@@ -25,7 +25,7 @@ class InterruptionGuard {
 /// hide rank 0's exit code.
 void leave_signals_to_rank_0();
 
-/// For long loops, on the thread that made the guard: throws Interrupted when a signal has come since then; from then on
+/// For long loops: throws Interrupted when a signal has come since then; from then on
 /// a second signal kills at once.
 void throw_if_interrupted();
 

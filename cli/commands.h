@@ -18,8 +18,10 @@ struct Context {
   std::ostream& err;
   const Parts& parts;
   comm::World& world;
-  std::function<void()> chosen;  ///< What the command line asks for; set while it is parsed.
-  bool resumes = false;          ///< The same command given again goes on where an interrupted one was.
+  std::function<void()> chosen;             ///< What the command line asks for; set while it is parsed.
+  bool resumes = false;                     ///< The same command given again goes on where an interrupted one was.
+  std::vector<std::string> arguments = {};  ///< The command line, for the log.
+  bool has_events = false;                  ///< Whatever goes to `err` is an event for programs (cli/events.h).
 
   /// A line to the user, on rank 0 only.
   void warn(const std::string& text) const;
@@ -33,6 +35,7 @@ void add_info(CLI::App& app, Context& context);
 void add_verify(CLI::App& app, Context& context);
 void add_recover(CLI::App& app, Context& context);
 void add_run(CLI::App& app, Context& context);
+void add_status(CLI::App& app, Context& context);
 void add_model(CLI::App& app, Context& context);
 
 /// `run` takes the options of another command, which only its job file names: its command line is not for the parser.

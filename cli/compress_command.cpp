@@ -3,7 +3,10 @@
 #include <charconv>
 #include <iostream>
 
+#include "base/display.h"
 #include "base/interruption.h"
+#include "base/log.h"
+#include "cli/compress_estimate.h"
 #include "cli/session.h"
 #include "coordinator/compress_job.h"
 
@@ -17,6 +20,7 @@ struct CompressOptions {
   std::string coder = "mixed";
   std::uint64_t block_bytes = 0;  ///< 0: chosen.
   bool check_decode = false;
+  bool dry_run = false;
   WorkOptions work;
 };
 
@@ -49,24 +53,16 @@ std::uint32_t block_bytes_of(const CompressOptions& options) {
   return static_cast<std::uint32_t>(options.block_bytes);
 }
 
-void compress(const CompressOptions& options, const Context& context) {
-  const Stopwatch watch;
-  const std::uint32_t block_bytes = block_bytes_of(options);
-  const std::filesystem::path output = output_of(options);
-  Workplace workplace(context, options.work);
-  const auto make_task = [&] {
-    return worker::make_compress_task({shard::job_directory_of(output), options.check_decode}, workplace.resources());
-  };
-  if (!context.world.coordinates()) return work_for_coordinator(context, options.work, make_task);
-
-  const InterruptionGuard guard(show_life(context, options.work));
+coordinator::CompressRequest request_of(const CompressOptions& options, const std::filesystem::path& output,
+                                        Workplace& workplace, const Context& context) {
   coordinator::CompressRequest request;
   request.inputs = options.inputs;
   request.output = output;
   request.force = options.force;
+  request.excluded = log_files(options.work, context.world.size());
   request.options.coder = coder_of(options.coder);
-  request.options.block_bytes = block_bytes;
-  request.choose_model = [&]() -> coordinator::ModelChoice {
+  request.options.block_bytes = block_bytes_of(options);
+  request.choose_model = [&options, &workplace]() -> coordinator::ModelChoice {
     if (options.work.model_path == kNoModel) return {};
     const shard::TextCodec& codec = workplace.load_model();
     // Not the limit that the number of threads gives: the archive must not depend on the machine.
@@ -74,7 +70,54 @@ void compress(const CompressOptions& options, const Context& context) {
         options.work.memory_limit_bytes > 0 ? options.work.memory_limit_bytes : kDefaultMemoryLimitBytes;
     return {codec.identity(), codec.lane_limit(limit_bytes)};
   };
-  request.warn = [&](const std::string& text) { context.warn(text); };
+  request.warn = [&context](const std::string& text) { context.warn(text); };
+  return request;
+}
+
+/// What stands in the way of the output or will be gone on with.
+std::string output_state(const std::filesystem::path& output, bool force) {
+  std::error_code error;
+  if (std::filesystem::exists(output, error)) {
+    return force ? "exists; --force replaces it" : "exists already: without --force it will be refused";
+  }
+  return std::filesystem::exists(shard::job_directory_of(output), error) ? "an unfinished run is there, see status"
+                                                                         : "does not exist yet";
+}
+
+/// Scan, plan and samples; writes nothing.
+void dry_run(const CompressOptions& options, const std::filesystem::path& output, Workplace& workplace,
+             const Context& context) {
+  const shard::Plan plan = coordinator::plan_corpus(request_of(options, output, workplace, context));
+  const CompressEstimate estimate = estimate_compress(plan, workplace, context.world.size());
+  const std::string text =
+      plan_lines(plan) +
+      fmt::format("{:<15}{}: {}\n", "output", display_text(output.native()), output_state(output, options.force)) +
+      estimate_lines(plan, estimate, describe_ranks(context, workplace.threads())) + "nothing was written";
+  report_result(context, options.work, text,
+                {{"dry_run", true},
+                 {"raw_bytes", plan.corpus_bytes()},
+                 {"blocks", plan.blocks.size()},
+                 {"sampled_bytes", estimate.sampled_bytes},
+                 {"estimated_archive_bytes", static_cast<std::uint64_t>(estimate.archive_bytes)},
+                 {"estimated_seconds", estimate.seconds},
+                 {"estimated_memory_bytes", estimate.memory_bytes}});
+}
+
+void compress(const CompressOptions& options, const Context& context) {
+  const Stopwatch watch;
+  const std::filesystem::path output = output_of(options);
+  Workplace workplace(context, options.work);
+  log_line(LogLevel::kInfo, "compressing into {} with {}", output.string(),
+           describe_ranks(context, workplace.threads()));
+  const auto make_task = [&] {
+    return worker::make_compress_task({shard::job_directory_of(output), options.check_decode}, workplace.resources());
+  };
+  if (options.dry_run && !context.world.coordinates()) return;
+  if (!context.world.coordinates()) return work_for_coordinator(context, options.work, make_task);
+
+  const InterruptionGuard guard(show_life(context, options.work));
+  if (options.dry_run) return dry_run(options, output, workplace, context);
+  const coordinator::CompressRequest request = request_of(options, output, workplace, context);
   coordinator::CompressJob job(request);
   std::uint64_t reused_raw_bytes = 0;  // of an earlier run: not this run's speed
   if (job.was_complete()) {
@@ -88,9 +131,11 @@ void compress(const CompressOptions& options, const Context& context) {
                 .raw_bytes_of = {}});
   } else {
     reused_raw_bytes = job.reused_raw_bytes();
-    if (job.reused_blocks() > 0 && !options.work.quiet) {
-      context.err << fmt::format("fz-dist: {}: resuming: {} of {} blocks are there\n", output.string(),
-                                 job.reused_blocks(), job.plan().blocks.size());
+    if (job.reused_blocks() > 0) {
+      report_note(context, options.work, "resume",
+                  fmt::format("{}: resuming: {} of {} blocks are there", output.string(), job.reused_blocks(),
+                              job.plan().blocks.size()),
+                  {{"reused_blocks", job.reused_blocks()}, {"total_blocks", job.plan().blocks.size()}});
     }
     BlockWork work;
     work.verb = "compressing";
@@ -100,19 +145,28 @@ void compress(const CompressOptions& options, const Context& context) {
     work.commit = [&](coordinator::DoneBlocks done) { job.commit(done); };
     work.raw_bytes_of = [&](BlockId id) { return job.plan().blocks[number(id)].raw_bytes; };
     work.total_raw_bytes = job.plan().corpus_bytes();
+    work.has_ratio = true;
     work.done_raw_bytes = reused_raw_bytes;
+    work.done_blocks = job.reused_blocks();
+    work.done_stored_bytes = job.reused_stored_bytes();
     coordinate(context, options.work, std::move(work));
     job.merge();
   }
-  if (options.work.quiet) return;
   const coordinator::ArchiveSize size = job.finished_size();
   const auto raw = static_cast<double>(size.raw_bytes);
   const auto archive = static_cast<double>(size.archive_bytes);
   const double seconds = watch.seconds();
-  context.out << fmt::format(
-      "{}: {} -> {} bytes, ratio {:.3f}, {:.3f} bits/byte, {:.2f} s, {:.1f} KB/s ({})\n", output.string(),
-      size.raw_bytes, size.archive_bytes, raw / archive, raw > 0 ? 8 * archive / raw : 0.0, seconds,
-      (raw - static_cast<double>(reused_raw_bytes)) / 1000 / seconds, describe_ranks(context, workplace.threads()));
+  const double bytes_per_second = (raw - static_cast<double>(reused_raw_bytes)) / seconds;
+  report_result(
+      context, options.work,
+      fmt::format("{}: {} -> {} bytes, ratio {:.3f}, {:.3f} bits/byte, {:.2f} s, {:.1f} KB/s ({})", output.string(),
+                  size.raw_bytes, size.archive_bytes, raw / archive, raw > 0 ? 8 * archive / raw : 0.0, seconds,
+                  bytes_per_second / 1000, describe_ranks(context, workplace.threads())),
+      {{"raw_bytes", size.raw_bytes},
+       {"archive_bytes", size.archive_bytes},
+       {"ratio", raw / archive},
+       {"seconds", seconds},
+       {"bytes_per_second", bytes_per_second}});
   report_profile(context, options.work, workplace);
 }
 
@@ -143,9 +197,11 @@ void add_compress(CLI::App& app, Context& context) {
       ->transform(CLI::AsSizeValue(false))
       ->check(check_block_bytes);
   command->add_flag("--check-decode", options->check_decode, "Decode each block after coding it, and compare");
+  command->add_flag("-n,--dry-run", options->dry_run,
+                    "Only scan and plan, and estimate size, time and memory from samples; write nothing");
   add_work_options(*command, options->work);
   command->callback([options, &context] {
-    context.chosen = [options, &context] { compress(*options, context); };
+    context.chosen = with_reports(context, options->work, [options, &context] { compress(*options, context); });
     context.resumes = true;
   });
 }

@@ -5,6 +5,7 @@
 
 #include "base/display.h"
 #include "cli/commands.h"
+#include "cli/model_words.h"
 #include "cli/recovery_hint.h"
 #include "shard/archive_reader.h"
 
@@ -68,16 +69,8 @@ void print_json(const shard::ArchiveReader& archive, const Totals& totals, std::
   }
   object["file_table_bytes"] = archive.footer().table_bytes;
   object["index_bytes"] = archive.footer().index_bytes;
-  if (archive.needs_model()) {
-    const shard::ModelIdentity& model = archive.header().model;
-    object["model"] = {{"weights_hash", to_hex(model.weights_hash)},
-                       {"tokenizer_hash", to_hex(model.tokenizer_hash)},
-                       {"context", model.context},
-                       {"numerics_version", model.numerics_version},
-                       {"token_coder", shard::coder_name(archive.header().token_coder)}};
-  } else {
-    object["model"] = nullptr;
-  }
+  object["model"] = model_json(archive.header().model);
+  if (archive.needs_model()) object["model"]["token_coder"] = shard::coder_name(archive.header().token_coder);
   out << object.dump(2) << '\n';
 }
 
@@ -99,15 +92,8 @@ void print_text(const shard::ArchiveReader& archive, const Totals& totals, std::
                        codec.payload_bytes, bits_per_byte(codec.raw_bytes, codec.payload_bytes));
   }
   out << fmt::format("file table     {} bytes, index {} bytes\n", footer.table_bytes, footer.index_bytes);
-  if (!archive.needs_model()) {
-    out << "model          none needed\n";
-    return;
-  }
-  const shard::ModelIdentity& model = archive.header().model;
-  out << fmt::format("model          weights {}, tokenizer {}\n", to_hex(model.weights_hash, 16),
-                     to_hex(model.tokenizer_hash, 16));
-  out << fmt::format("               context {}, numerics version {}, coder {}\n", model.context,
-                     model.numerics_version, shard::coder_name(archive.header().token_coder));
+  print_model(archive.header().model, out);
+  if (archive.needs_model()) out << fmt::format("coder          {}\n", shard::coder_name(archive.header().token_coder));
 }
 
 void info(const InfoOptions& options, const Context& context) {

@@ -1,10 +1,11 @@
 // fz-dist recover
-#include <unistd.h>
-
 #include <iostream>
+#include <optional>
 
 #include "base/display.h"
 #include "base/interruption.h"
+#include "cli/events.h"
+#include "cli/progress.h"
 #include "cli/recovery_report.h"
 #include "cli/session.h"
 #include "coordinator/recover_job.h"
@@ -13,14 +14,13 @@
 namespace fz::cli {
 namespace {
 
-struct RecoverOptions {
+struct RecoverOptions : ReportOptions {
   std::string archive;
   std::string output;
   std::string model_path;
   bool dry_run = false;
   bool force = false;
   bool json = false;
-  bool quiet = false;
 };
 
 /// The header named the model and is lost: the model at hand is the right one if it decodes this block.
@@ -41,29 +41,6 @@ std::optional<shard::ModelIdentity> try_model(const RecoverOptions& options, con
   return codec->identity();
 }
 
-/// One line on a terminal, rewritten; nothing anywhere else.
-class ScanProgress {
- public:
-  ScanProgress(const Context& context, const RecoverOptions& options)
-      : err_(context.err), enabled_(!options.quiet && &context.err == &std::cerr && ::isatty(STDERR_FILENO) == 1) {}
-  ~ScanProgress() {
-    if (shown_) err_ << "\r\x1b[K" << std::flush;
-  }
-  void update(const char* verb, std::uint64_t done, std::uint64_t total) {
-    if (!enabled_ || watch_.seconds() < next_) return;
-    next_ = watch_.seconds() + 0.25;
-    err_ << fmt::format("\r{} {} of {}\x1b[K", verb, display_size(done), display_size(total)) << std::flush;
-    shown_ = true;
-  }
-
- private:
-  std::ostream& err_;
-  bool enabled_;
-  bool shown_ = false;
-  double next_ = 0;
-  Stopwatch watch_;
-};
-
 void recover(const RecoverOptions& options, const Context& context) {
   if (options.output.empty() == !options.dry_run) {
     fail(ErrorCode::kUsage, "recover: name the new archive with -o, or only look with --dry-run");
@@ -71,14 +48,23 @@ void recover(const RecoverOptions& options, const Context& context) {
   if (!context.world.coordinates()) return;
   const InterruptionGuard guard;
   const std::string archive = display_text(options.archive);
-  std::optional<ScanProgress> progress(std::in_place, context, options);
+  std::optional<Progress> progress;
   const char* verb = "reading";
+  const char* shown_verb = nullptr;
   coordinator::RecoverRequest request;
   request.archive = options.archive;
   request.output = options.output;
   request.force = options.force;
   request.find_model = [&](const shard::StoredBlock& block) { return try_model(options, context, block); };
-  request.progress = [&](std::uint64_t done, std::uint64_t total) { progress->update(verb, done, total); };
+  request.progress = [&](std::uint64_t done, std::uint64_t total) {
+    if (shown_verb != verb) {
+      const ProgressStyle style = progress_style(options.progress, options.quiet, context.err);
+      progress.emplace(context.err, style, ProgressJob{.verb = verb, .total_bytes = total});
+      shown_verb = verb;
+    }
+    progress->set_done(done);
+    progress->update();
+  };
   coordinator::RecoverJob job(request);
   const shard::RecoveryPlan& plan = job.plan();
   if (!job.found_anything()) {
@@ -100,7 +86,10 @@ void recover(const RecoverOptions& options, const Context& context) {
                                      : fmt::format("; what is no whole file is in {}/", plan.recovered_directory));
     }
   }
-  if (plan.is_complete()) return;
+  if (plan.is_complete()) {
+    if (context.has_events) write_event(context.err, "end", {{"archive_bytes", new_bytes}});
+    return;
+  }
   fail(ErrorCode::kCorrupt, "{}: {}; {}", archive, recovery_summary(plan),
        options.dry_run ? std::string("nothing was written") : "what is left is in " + display_text(options.output));
 }
@@ -124,8 +113,10 @@ void add_recover(CLI::App& app, Context& context) {
                    "Model file (.fzm), needed only where the archive's header, which names it, is lost; default: the "
                    "model inside the program; none: leave out the blocks that need one")
       ->type_name("FILE");
-  command->add_flag("-q,--quiet", options->quiet, "Print errors only");
-  command->callback([options, &context] { context.chosen = [options, &context] { recover(*options, context); }; });
+  add_report_options(*command, *options);
+  command->callback([options, &context] {
+    context.chosen = with_reports(context, *options, [options, &context] { recover(*options, context); });
+  });
 }
 
 }  // namespace fz::cli

@@ -9,7 +9,9 @@
 
 #include "base/display.h"
 #include "base/interruption.h"
+#include "base/log.h"
 #include "cli/command_line.h"
+#include "cli/events.h"
 #include "worker/courier.h"
 
 namespace fz::cli {
@@ -40,10 +42,15 @@ int end_without_coordinator(comm::World& world, std::ostream& err, double silenc
   return static_cast<int>(ErrorCode::kLaunch);
 }
 
-int fail_with(comm::World& world, std::ostream& err, const std::string& message, int exit_code) {
-  if (!world.coordinates()) return report_to_coordinator(world, message, exit_code);
-  say(err, display_text(message));
-  if (world.size() > 1) world.abort_all(exit_code);
+int fail_with(const Context& context, const std::string& message, int exit_code) {
+  log_line(LogLevel::kError, "end: exit code {}: {}", exit_code, message);
+  if (!context.world.coordinates()) return report_to_coordinator(context.world, message, exit_code);
+  if (context.has_events) {
+    write_event(context.err, "error", {{"exit_code", exit_code}, {"text", display_text(message)}});
+  } else {
+    say(context.err, display_text(message));
+  }
+  if (context.world.size() > 1) context.world.abort_all(exit_code);
   return exit_code;
 }
 
@@ -56,38 +63,52 @@ void run_command(const std::vector<std::string>& arguments, Context& context) {
 }
 
 /// The worker thread may be deep in a block: waiting for it would keep the user waiting, so the process ends here.
-[[noreturn]] void end_interrupted(comm::World& world, std::ostream& out, std::ostream& err, int signal, bool resumes) {
+[[noreturn]] void end_interrupted(const Context& context, int signal) {
   // Ctrl-C is a person's wish to stop; the others mean: later.
-  const int exit_code = resumes && signal != SIGINT ? kResumeExitCode : 128 + signal;
-  say(err, resumes ? "interrupted; the same command given again goes on"
-                   : "interrupted; the same command given again starts cleanly");
-  out.flush();
-  if (world.size() > 1) world.abort_all(exit_code);
+  const int exit_code = context.resumes && signal != SIGINT ? kResumeExitCode : 128 + signal;
+  const char* const text = context.resumes ? "interrupted; the same command given again goes on"
+                                           : "interrupted; the same command given again starts cleanly";
+  log_line(LogLevel::kWarning, "end: exit code {}: {}", exit_code, text);
+  if (context.has_events) {
+    write_event(context.err, "interrupted",
+                {{"signal", signal}, {"exit_code", exit_code}, {"resumes", context.resumes}, {"text", text}});
+  } else {
+    say(context.err, text);
+  }
+  context.out.flush();
+  if (context.world.size() > 1) context.world.abort_all(exit_code);
   std::_Exit(exit_code);
 }
 
 int run_in_world(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err, const Parts& parts,
                  comm::World& world) {
-  Context context{out, err, parts, world, {}, false};
+  Context context{out, err, parts, world, {}};
+  context.arguments = arguments;
   try {
     run_command(arguments, context);
     return 0;
   } catch (const Interrupted& interrupted) {
-    end_interrupted(world, out, err, interrupted.signal, context.resumes);
+    end_interrupted(context, interrupted.signal);
   } catch (const Error& error) {
-    return fail_with(world, err, error.what(), error.exit_code());
+    return fail_with(context, error.what(), error.exit_code());
   } catch (const std::bad_alloc&) {
-    return fail_with(world, err, "out of memory; use fewer threads or smaller blocks",
+    return fail_with(context, "out of memory; use fewer threads or smaller blocks",
                      static_cast<int>(ErrorCode::kUnsupported));
   } catch (const std::exception& error) {
-    return fail_with(world, err, fmt::format("unexpected error: {}", error.what()), kUnexpectedExitCode);
+    return fail_with(context, fmt::format("unexpected error: {}", error.what()), kUnexpectedExitCode);
   }
 }
 
 }  // namespace
 
 void Context::warn(const std::string& text) const {
-  if (world.coordinates()) say(err, "warning: " + display_text(text));
+  if (!world.coordinates()) return;
+  log_line(LogLevel::kWarning, "{}", text);
+  if (has_events) {
+    write_event(err, "warning", {{"text", display_text(text)}});
+  } else {
+    say(err, "warning: " + display_text(text));
+  }
 }
 
 int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err, const Parts& parts) {
@@ -104,6 +125,7 @@ int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostre
   } catch (const worker::CoordinatorLost& lost) {
     exit_code = end_without_coordinator(*world, err, lost.silence_seconds);
   }
+  Log::close();
   out.flush();
   world->leave();
   if (world->departure.ends_at_once || !world->departure.waits_for_others) std::_Exit(exit_code);

@@ -1,56 +1,16 @@
 #include "cli/session.h"
 
-#include <unistd.h>
-
 #include <iostream>
 
-#include "base/display.h"
 #include "base/interruption.h"
+#include "base/log.h"
 #include "base/profile.h"
+#include "cli/progress.h"
 #include "worker/courier.h"
 #include "worker/local_worker.h"
 
 namespace fz::cli {
 namespace {
-
-constexpr double kProgressPeriodSeconds = 0.25;
-
-/// One line on a terminal, rewritten; nothing anywhere else.
-class ProgressLine {
- public:
-  ProgressLine(const Context& context, const WorkOptions& options, const BlockWork& work)
-      : err_(context.err),
-        enabled_(!options.quiet && &context.err == &std::cerr && ::isatty(STDERR_FILENO) == 1),
-        work_(work) {}
-  ~ProgressLine() {
-    if (shown_) err_ << "\r\x1b[K" << std::flush;
-  }
-
-  void update(std::uint64_t new_raw_bytes) {
-    if (!enabled_ || watch_.seconds() < next_) return;
-    next_ = watch_.seconds() + kProgressPeriodSeconds;
-    const std::uint64_t done = work_.done_raw_bytes + new_raw_bytes;
-    const double rate = static_cast<double>(new_raw_bytes) / std::max(watch_.seconds(), 1e-3);
-    std::string line = fmt::format(
-        "{} {} of {} ({:.0f} %)", work_.verb, display_size(done), display_size(work_.total_raw_bytes),
-        work_.total_raw_bytes == 0 ? 100.0
-                                   : 100.0 * static_cast<double>(done) / static_cast<double>(work_.total_raw_bytes));
-    if (new_raw_bytes > 0) {
-      line += fmt::format(", {:.1f} KB/s, {:.0f} s left", rate / 1000,
-                          static_cast<double>(work_.total_raw_bytes - done) / rate);
-    }
-    err_ << '\r' << line << "\x1b[K" << std::flush;
-    shown_ = true;
-  }
-
- private:
-  std::ostream& err_;
-  bool enabled_;
-  const BlockWork& work_;
-  Stopwatch watch_;
-  double next_ = 0;
-  bool shown_ = false;
-};
 
 /// Of what the transform before it has left. CLI11 takes -1 for a very large number.
 std::string check_digits(const std::string& text) {
@@ -93,8 +53,8 @@ void add_work_options(CLI::App& command, WorkOptions& options) {
       ->type_name("SECONDS")
       ->check(CLI::Range(1.0, 86400.0));
   command.add_flag("--profile", options.profile, "Print where the time went, and the memory used");
-  command.add_flag("-q,--quiet", options.quiet, "Print errors only");
   command.add_flag("-v,--verbose", options.verbose, "Print a line for each block");
+  add_report_options(command, options);
 }
 
 std::string check_not_braces(const std::string& text) {
@@ -133,27 +93,32 @@ void coordinate(const Context& context, const WorkOptions& options, BlockWork wo
   work.begin.needs_model = coordinator::needs_model(work.items);
   coordinator::Scheduler scheduler(work.items, context.world.size(),
                                    {.silence_seconds = patience_of(options).silence_seconds});
-  ProgressLine progress(context, options, work);
-  std::uint64_t new_raw_bytes = 0;
+  Progress progress(context.err, progress_style(options.progress, options.quiet, context.err),
+                    {.verb = work.verb,
+                     .total_bytes = work.total_raw_bytes,
+                     .total_blocks = work.done_blocks + work.items.size(),
+                     .ranks = context.world.size(),
+                     .has_ratio = work.has_ratio,
+                     .reused_bytes = work.done_raw_bytes,
+                     .reused_blocks = work.done_blocks,
+                     .reused_stored_bytes = work.done_stored_bytes},
+                    options.verbose);
   coordinator::DispatchHooks hooks;
   hooks.commit = [&](coordinator::DoneBlocks done) {
     if (work.commit) work.commit(done);
     for (const auto& [rank, block] : done) {
-      new_raw_bytes += work.raw_bytes_of(block.block);
-      if (!options.verbose) continue;
-      context.err << fmt::format("block {} ({} bytes) done by rank {}{}\n", number(block.block),
-                                 work.raw_bytes_of(block.block), number(rank),
-                                 block.stored_bytes == 0 ? "" : fmt::format(": {} bytes", block.stored_bytes));
+      progress.add_block(block.block, rank, work.raw_bytes_of(block.block), block.stored_bytes);
+      log_line(LogLevel::kDebug, "block {} done by rank {}", number(block.block), number(rank));
     }
   };
   hooks.idle = [&] {
     throw_if_interrupted();
-    progress.update(new_raw_bytes);
+    progress.set_ranks(scheduler.able_ranks());
+    progress.update();
   };
   hooks.warn = [&](const std::string& text) { context.warn(text); };
   try {
-    if (!coordinator::dispatch(scheduler, link, work.begin, patience_of(options), hooks))
-      context.world.departure.waits_for_others = false;
+    context.world.departure.waits_for_others = coordinator::dispatch(scheduler, link, work.begin, hooks);
   } catch (const Interrupted&) {
     local.leave_behind();
     throw;
@@ -192,7 +157,7 @@ void work_for_coordinator(const Context& context, const WorkOptions& options,
 }
 
 void report_profile(const Context& context, const WorkOptions& options, const Workplace& workplace) {
-  if (!options.profile || !context.world.coordinates()) return;
+  if (!options.profile || options.quiet || !context.world.coordinates()) return;
   const ProfileTotals totals = Profile::totals();
   const double all = std::max(totals.sum(), 1e-9);
   std::string report = fmt::format("profile of {}: {:.2f} s of its threads' time\n",

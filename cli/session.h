@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/stopwatch.h"
-#include "cli/commands.h"
+#include "cli/report_options.h"
 #include "coordinator/dispatch.h"
 #include "worker/tasks.h"
 
@@ -21,12 +21,11 @@ inline constexpr std::uint64_t kDefaultMemoryLimitBytes = 1'000'000'000;
 inline constexpr std::uint64_t kMemoryLimitBytesOfThread = 250'000'000;
 
 /// Options that every command with block work has.
-struct WorkOptions {
+struct WorkOptions : ReportOptions {
   int threads = 0;  ///< 0: this process's share of the cores.
   std::string model_path;
   std::uint64_t memory_limit_bytes = 0;  ///< Of each process; 0: chosen.
   double rank_timeout_seconds = comm::Patience().silence_seconds;
-  bool quiet = false;
   bool verbose = false;
   bool profile = false;
 };
@@ -44,6 +43,7 @@ class Workplace {
   /// Makes the codec now, and hands it to the first task that asks.
   shard::TextCodec& load_model();
   worker::Resources resources();
+  ThreadPool& pool() { return *pool_; }
 
  private:
   struct State;
@@ -61,7 +61,11 @@ struct BlockWork {
   std::function<void(coordinator::DoneBlocks)> commit;
   std::function<std::uint64_t(BlockId)> raw_bytes_of;
   std::uint64_t total_raw_bytes = 0;
-  std::uint64_t done_raw_bytes = 0;  ///< Reused from an earlier run.
+  bool has_ratio = false;  ///< Blocks are reported with the size they are stored in.
+  /// Reused from an earlier run.
+  std::uint64_t done_raw_bytes = 0;
+  std::uint64_t done_blocks = 0;
+  std::uint64_t done_stored_bytes = 0;
 };
 
 /// Rank 0. Throws the first Error of any rank, or Interrupted; the work may then still go on in the background until

@@ -7,6 +7,8 @@
 
 #include "base/display.h"
 #include "base/interruption.h"
+#include "base/log.h"
+#include "cli/events.h"
 #include "cli/keep_going_task.h"
 #include "cli/recovery_hint.h"
 #include "cli/session.h"
@@ -85,13 +87,14 @@ std::string affected_files(const shard::ArchiveReader& archive, const shard::Sel
 void report_damage(const shard::ArchiveReader& archive, const std::map<BlockId, std::string>& damage,
                    std::size_t checked_blocks, const VerifyOptions& options, const Context& context) {
   if (damage.empty()) return;
-  if (!options.work.quiet) {
-    const shard::Selection everything(archive, {});
-    for (const auto& [block, what] : damage) {
-      context.out << fmt::format("{}; it holds {}\n", what, affected_files(archive, everything, block));
-    }
-    context.out << std::flush;
+  const shard::Selection everything(archive, {});
+  for (const auto& [block, what] : damage) {
+    const std::string text = fmt::format("{}; it holds {}", what, affected_files(archive, everything, block));
+    log_line(LogLevel::kError, "{}", text);
+    if (!options.work.quiet) context.out << text + '\n';
+    if (context.has_events) write_event(context.err, "damage", {{"block", number(block)}, {"text", text}});
   }
+  context.out << std::flush;
   fail(ErrorCode::kCorrupt, "{}: {} of {} blocks {} damaged, all others are intact; {}", archive.name(), damage.size(),
        checked_blocks, damage.size() == 1 ? "is" : "are", kRecoveryHint);
 }
@@ -101,30 +104,14 @@ std::string part_text(const Part& part) {
   return part.count == 1 ? "" : fmt::format(" (part {} of {})", part.number, part.count);
 }
 
-/// Everything that can be checked without decoding.
-void verify_quickly(const VerifyOptions& options, const Part& part, const Context& context) {
-  if (!context.world.coordinates()) return;
-  const InterruptionGuard guard;
-  const shard::ArchiveReader archive(options.archive);
-  const std::vector<BlockId> blocks = blocks_of(archive, part);
-  std::map<BlockId, std::string> damage;
-  for (const BlockId block : blocks) {
-    throw_if_interrupted();
-    if (std::string what = stored_damage(archive, block); !what.empty()) damage[block] = std::move(what);
-  }
-  report_damage(archive, damage, blocks.size(), options, context);
-  if (options.work.quiet) return;
-  context.out << fmt::format("{}: structure and stored bytes of {} blocks are intact (not decoded){}\n", archive.name(),
-                             blocks.size(), part_text(part));
-}
-
 void verify(const VerifyOptions& options, const Context& context) {
   const Part part = options.part.empty() ? Part{} : *parse_part(options.part);
-  if (options.quick) return verify_quickly(options, part, context);
   const Stopwatch watch;
   Workplace workplace(context, options.work);
+  log_line(LogLevel::kInfo, "verifying {} with {}", options.archive, describe_ranks(context, workplace.threads()));
   const auto make_task = [&] {
-    return make_keep_going_task(worker::make_verify_task(options.archive, workplace.resources()));
+    return make_keep_going_task(options.quick ? worker::make_stored_check_task(options.archive, workplace.resources())
+                                              : worker::make_verify_task(options.archive, workplace.resources()));
   };
   if (!context.world.coordinates()) return work_for_coordinator(context, options.work, make_task);
 
@@ -132,14 +119,15 @@ void verify(const VerifyOptions& options, const Context& context) {
   const shard::ArchiveReader archive(options.archive);
   const std::vector<BlockId> blocks = blocks_of(archive, part);
   const auto record = [&](BlockId id) -> const shard::IndexedBlock& { return archive.blocks()[number(id)]; };
-  const auto items = coordinator::block_items(archive, blocks);
+  auto items = coordinator::block_items(archive, blocks);
+  if (options.quick) std::for_each(items.begin(), items.end(), [](auto& item) { item.is_cheap = true; });
   if (coordinator::needs_model(items)) shard::require_model(archive, workplace.load_model().identity());
   std::map<BlockId, std::string> damage;
   std::uint64_t raw_bytes = 0;
   for (const BlockId block : blocks) raw_bytes += record(block).raw_bytes;
   BlockWork work;
-  work.verb = "verifying";
-  work.items = items;
+  work.verb = options.quick ? "checking" : "verifying";
+  work.items = std::move(items);
   work.task = make_task();
   work.commit = [&](coordinator::DoneBlocks done) {
     for (const auto& [rank, block] : done) {
@@ -156,11 +144,14 @@ void verify(const VerifyOptions& options, const Context& context) {
   work.total_raw_bytes = raw_bytes;
   coordinate(context, options.work, std::move(work));
   report_damage(archive, damage, blocks.size(), options, context);
-  if (options.work.quiet) return;
   const double seconds = watch.seconds();
-  context.out << fmt::format("{}: intact: {} blocks decoded, {} bytes, {:.2f} s, {:.1f} KB/s ({}){}\n", archive.name(),
-                             blocks.size(), raw_bytes, seconds, static_cast<double>(raw_bytes) / 1000 / seconds,
-                             describe_ranks(context, workplace.threads()), part_text(part));
+  report_result(context, options.work,
+                fmt::format("{}: {} {} blocks {}, {} bytes, {:.2f} s, {:.1f} KB/s ({}){}", archive.name(),
+                            options.quick ? "structure and stored bytes are intact:" : "intact:", blocks.size(),
+                            options.quick ? "not decoded" : "decoded", raw_bytes, seconds,
+                            static_cast<double>(raw_bytes) / 1000 / seconds,
+                            describe_ranks(context, workplace.threads()), part_text(part)),
+                {{"blocks", blocks.size()}, {"raw_bytes", raw_bytes}, {"seconds", seconds}});
   report_profile(context, options.work, workplace);
 }
 
@@ -179,7 +170,9 @@ void add_verify(CLI::App& app, Context& context) {
       ->check(check_part);
   add_work_options(*command, options->work);
   command->callback([options, &context] {
-    context.chosen = [options, &context] { with_recovery_hint(options->archive, [&] { verify(*options, context); }); };
+    context.chosen = with_reports(context, options->work, [options, &context] {
+      with_recovery_hint(options->archive, [&] { verify(*options, context); });
+    });
   });
 }
 

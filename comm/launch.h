@@ -52,7 +52,7 @@ class World {
   /// Other ranks: the way to the coordinator.
   virtual WorkerLink& worker_link() = 0;
 
-  /// Rank 0, often: tells the other ranks now and then that it is there. Not while a link is in use.
+  /// Rank 0, often: tells the other ranks now and then that it is there.
   virtual void show_life(const Patience&) {}
 
   /// Ends all ranks at once with this exit code; does not return when there are several.

@@ -5,6 +5,7 @@
 
 #include "base/display.h"
 #include "base/interruption.h"
+#include "base/log.h"
 #include "shard/archive_reader.h"
 #include "shard/archive_writer.h"
 
@@ -37,13 +38,21 @@ shard::Check8 footer_check_of(const File& archive) {
   return check;
 }
 
-void choose_model(shard::Plan& plan, const CompressRequest& request) {
-  const ModelChoice choice = request.choose_model();
-  plan.model = choice.identity;
-  plan.lane_limit = choice.lane_limit;
-}
-
 }  // namespace
+
+shard::Plan plan_corpus(const CompressRequest& request) {
+  // The output and what comes with it are never archived.
+  std::vector<std::string> excluded = request.excluded;
+  excluded.push_back(absolute_path(request.output));
+  excluded.push_back(absolute_path(shard::job_directory_of(request.output)));
+  shard::Plan plan = make_plan(scan(request.inputs, excluded, request.warn), request.options);
+  if (needs_model(plan)) {
+    const ModelChoice choice = request.choose_model();
+    plan.model = choice.identity;
+    plan.lane_limit = choice.lane_limit;
+  }
+  return plan;
+}
 
 CompressJob::CompressJob(const CompressRequest& request) : output_(request.output), force_(request.force) {
   if (is_present(output_)) {
@@ -54,11 +63,8 @@ CompressJob::CompressJob(const CompressRequest& request) : output_(request.outpu
     if (finish_interrupted_removal(request)) return;
     if (!force_) fail(ErrorCode::kOutput, "{}: exists already; pass --force to replace it", output_.string());
   }
-  const std::filesystem::path job_path = shard::job_directory_of(output_);
-  plan_ =
-      make_plan(scan(request.inputs, {absolute_path(output_), absolute_path(job_path)}, request.warn), request.options);
-  if (needs_model(plan_)) choose_model(plan_, request);
-  directory_ = std::make_unique<JobDirectory>(job_path);
+  plan_ = plan_corpus(request);
+  directory_ = std::make_unique<JobDirectory>(shard::job_directory_of(output_));
   open_job(request);
 }
 
@@ -74,9 +80,7 @@ bool CompressJob::finish_interrupted_removal(const CompressRequest& request) {
     return false;
   if (is_present(job_path / shard::kPlanName)) {
     // The same corpus as then? Otherwise the user wants a new archive and must say so.
-    const auto scanned = scan(request.inputs, {absolute_path(output_), absolute_path(job_path)}, request.warn);
-    shard::Plan wanted = make_plan(scanned, request.options);
-    if (needs_model(wanted)) choose_model(wanted, request);
+    const shard::Plan wanted = plan_corpus(request);
     const shard::Plan old = shard::parse_plan(read_file(job_path / shard::kPlanName, kMaxPlanBytes), job_path.string());
     if (!plan_difference(old, wanted).empty()) return false;
   }
@@ -133,6 +137,12 @@ std::uint64_t CompressJob::reused_raw_bytes() const {
   return raw_bytes;
 }
 
+std::uint64_t CompressJob::reused_stored_bytes() const {
+  std::uint64_t stored_bytes = 0;
+  for (const auto& [id, place] : finished_) stored_bytes += place.stored_bytes;
+  return stored_bytes;
+}
+
 std::vector<WorkItem> CompressJob::items() const {
   std::vector<WorkItem> items;
   for (std::uint32_t i = 0; i < plan_.blocks.size(); ++i) {
@@ -149,6 +159,7 @@ void CompressJob::commit(DoneBlocks done) {
     places.push_back({block.block, {run_, rank, block.offset_bytes, block.stored_bytes}});
   }
   journal_->add_blocks(places);
+  log_line(LogLevel::kDebug, "journal: {} blocks committed", places.size());
   for (const auto& [id, place] : places) finished_[id] = place;
 }
 

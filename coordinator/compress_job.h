@@ -25,12 +25,16 @@ struct ModelChoice {
 struct CompressRequest {
   std::vector<std::string> inputs;
   std::filesystem::path output;
-  bool force = false;  ///< Replace an existing output; discard a job that does not fit.
+  bool force = false;                 ///< Replace an existing output; discard a job that does not fit.
+  std::vector<std::string> excluded;  ///< Absolute paths that are no part of the corpus, beside the output: logs.
   PlanOptions options;
   /// Called when the plan has text; may throw Error(kModel) and the like.
   std::function<ModelChoice()> choose_model;
   Warn warn;
 };
+
+/// What would be done; writes nothing. Throws Error as the job would for bad inputs.
+shard::Plan plan_corpus(const CompressRequest& request);
 
 struct ArchiveSize {
   std::uint64_t raw_bytes = 0;
@@ -47,6 +51,7 @@ class CompressJob {
   const shard::Plan& plan() const { return plan_; }
   std::uint64_t reused_blocks() const { return reused_blocks_; }
   std::uint64_t reused_raw_bytes() const;
+  std::uint64_t reused_stored_bytes() const;
 
   comm::Begin begin() const { return {run_, {}, false}; }
   std::vector<WorkItem> items() const;

@@ -70,11 +70,9 @@ void refuse_set_aside(const Scheduler& scheduler) {
 
 }  // namespace
 
-bool dispatch(Scheduler& scheduler, comm::CoordinatorLink& link, const comm::Begin& begin,
-              const comm::Patience& patience, const DispatchHooks& hooks) {
+bool dispatch(Scheduler& scheduler, comm::CoordinatorLink& link, const comm::Begin& begin, const DispatchHooks& hooks) {
   const Stopwatch watch;
   double next_time_seconds = 0;
-  double next_beat_seconds = patience.beat_seconds();
   send_to_living(scheduler, link, begin);
   while (!scheduler.finished()) {
     // One time for all: when this thread itself was held up (a slow disk), what came meanwhile counts as heard now.
@@ -83,10 +81,6 @@ bool dispatch(Scheduler& scheduler, comm::CoordinatorLink& link, const comm::Beg
     if (now_seconds >= next_time_seconds) {
       next_time_seconds = now_seconds + kTimePeriodSeconds;
       send_all(link, scheduler.on_time(now_seconds));
-    }
-    if (now_seconds >= next_beat_seconds) {
-      next_beat_seconds = now_seconds + patience.beat_seconds();
-      send_to_living(scheduler, link, comm::Alive{});
     }
     for (const std::string& notice : scheduler.take_notices()) hooks.warn(notice);
     hooks.idle();

@@ -17,7 +17,7 @@ using DoneBlocks = std::span<const std::pair<Rank, comm::BlockDone>>;
 struct DispatchHooks {
   /// Makes these blocks durable; only then do their ranks hear again. Each block comes once.
   std::function<void(DoneBlocks)> commit;
-  /// Called often: progress, interruption. May throw.
+  /// Called often: progress, interruption, showing the others that rank 0 lives. May throw.
   std::function<void()> idle;
   /// A rank was lost, has failed, or is back.
   std::function<void(const std::string&)> warn = [](const std::string&) {};
@@ -26,7 +26,6 @@ struct DispatchHooks {
 /// True when all ranks have finished and may leave; false when one was lost on the way: then the others stay for
 /// comm::World::leave(). Throws the Error of a worker that failed when no
 /// other worker can help, and Error(kLaunch) when blocks were set aside.
-bool dispatch(Scheduler& scheduler, comm::CoordinatorLink& link, const comm::Begin& begin,
-              const comm::Patience& patience, const DispatchHooks& hooks);
+bool dispatch(Scheduler& scheduler, comm::CoordinatorLink& link, const comm::Begin& begin, const DispatchHooks& hooks);
 
 }  // namespace fz::coordinator

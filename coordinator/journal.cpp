@@ -8,7 +8,7 @@ namespace {
 // File: magic, then records of fixed size: type, three numbers and a check. Fixed size makes a torn tail easy to see.
 constexpr std::string_view kJournalMagic("FZjrnl\x00\x01", 8);
 constexpr std::size_t kRecordBytes = 1 + 4 + 8 + 4 + 8 + 4 + 8;
-constexpr std::uint64_t kMaxJournalBytes = std::uint64_t{1} << 38;
+constexpr std::uint64_t kRecordsAtOnce = 10'000;
 
 enum class RecordType : std::uint8_t { kRun = 1, kBlock = 2, kCommit = 3 };
 
@@ -67,29 +67,48 @@ void apply(JournalContent& content, const Record& record) {
   }
 }
 
+void require_journal(const File& file) {
+  const std::size_t magic_bytes = std::min<std::uint64_t>(kJournalMagic.size(), file.size_bytes());
+  const Bytes begin = file.read_at(0, magic_bytes);
+  if (as_string_view(begin) == kJournalMagic.substr(0, magic_bytes)) return;
+  fail(ErrorCode::kCorrupt, "{}: not a journal of this version; remove the job directory to start afresh",
+       file.path().string());
+}
+
+/// Applies the records up to the first that is torn or damaged; returns where that one begins. A few at a time: what
+/// the file claims to hold is not to be believed.
+std::uint64_t read_records(const File& file, JournalContent& content) {
+  const std::uint64_t size_bytes = file.size_bytes();
+  std::uint64_t end = std::min<std::uint64_t>(kJournalMagic.size(), size_bytes);
+  while (size_bytes - end >= kRecordBytes) {
+    const std::uint64_t count = std::min((size_bytes - end) / kRecordBytes, kRecordsAtOnce);
+    const Bytes records = file.read_at(end, static_cast<std::size_t>(count * kRecordBytes));
+    for (std::size_t i = 0; i < count; ++i, end += kRecordBytes) {
+      const auto record = read_record(ByteSpan(records).subspan(i * kRecordBytes, kRecordBytes));
+      if (!record) return end;
+      apply(content, *record);
+    }
+  }
+  return end;
+}
+
 }  // namespace
 
+JournalContent read_journal(const std::filesystem::path& path) {
+  const File file = File::open_for_reading(path, false);
+  require_journal(file);
+  JournalContent content;
+  read_records(file, content);
+  return content;
+}
+
 Journal::Journal(const std::filesystem::path& path) : file_(File::open_for_appending(path)) {
-  const std::uint64_t size_bytes = file_.size_bytes();
-  if (size_bytes > kMaxJournalBytes) fail(ErrorCode::kCorrupt, "{}: too large for a journal", path.string());
-  const Bytes bytes = file_.read_at(0, static_cast<std::size_t>(size_bytes));
-  const std::string_view text = as_string_view(bytes);
-  const std::size_t magic_bytes = std::min(kJournalMagic.size(), text.size());
-  if (text.substr(0, magic_bytes) != kJournalMagic.substr(0, magic_bytes)) {
-    fail(ErrorCode::kCorrupt, "{}: not a journal of this version; remove the job directory to start afresh",
-         path.string());
-  }
-  std::size_t end = kJournalMagic.size();
-  if (bytes.size() < end) {
+  require_journal(file_);
+  if (file_.size_bytes() < kJournalMagic.size()) {
     file_.truncate(0);
     file_.append(as_byte_span(kJournalMagic));
-  } else {
-    for (; bytes.size() - end >= kRecordBytes; end += kRecordBytes) {
-      const auto record = read_record(ByteSpan(bytes).subspan(end, kRecordBytes));
-      if (!record) break;
-      apply(content_, *record);
-    }
-    if (end != bytes.size()) file_.truncate(end);
+  } else if (const std::uint64_t end = read_records(file_, content_); end != file_.size_bytes()) {
+    file_.truncate(end);
   }
   file_.sync();
   sync_directory(path.parent_path());

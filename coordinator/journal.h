@@ -28,6 +28,10 @@ struct JournalContent {
   std::optional<Commit> commit;
 };
 
+/// What the journal of a running or dead job holds; reads only, and passes over a torn tail. Throws Error(kCorrupt)
+/// when the file is no journal.
+JournalContent read_journal(const std::filesystem::path& path);
+
 class Journal {
  public:
   /// Opens or creates; cuts off a torn tail. Throws Error(kCorrupt) when the file is no journal.

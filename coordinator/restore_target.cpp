@@ -1,14 +1,11 @@
 #include "coordinator/restore_target.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
 #include <system_error>
 
 #include "base/display.h"
@@ -77,26 +74,21 @@ void set_times_at(int directory, const char* name, const FileEntry& entry, const
   if (::utimensat(directory, name, times, AT_SYMLINK_NOFOLLOW) != 0) cannot("set the time", shown);
 }
 
+bool is_present(const std::filesystem::path& path) {
+  struct stat status;
+  return ::lstat(path.c_str(), &status) == 0;
+}
+
 bool is_working_directory(const std::filesystem::path& path) {
   std::error_code error;
   return std::filesystem::equivalent(path, ".", error) && !error;
 }
 
-/// Everything below becomes removable, then goes.
-void remove_tree(const std::filesystem::path& path) noexcept {
-  std::error_code error;
-  ::chmod(path.c_str(), 0700);
-  for (std::filesystem::recursive_directory_iterator item(path, error), end; !error && item != end;
-       item.increment(error)) {
-    if (item->is_directory(error) && !item->is_symlink(error)) ::chmod(item->path().c_str(), 0700);
-  }
-  std::filesystem::remove_all(path, error);
-}
-
 }  // namespace
 
-RestoreTarget::RestoreTarget(const std::filesystem::path& target, std::vector<const FileEntry*> entries, bool force)
-    : target_(target), entries_(std::move(entries)), force_(force) {
+RestoreTarget::RestoreTarget(const std::filesystem::path& target, std::vector<const FileEntry*> entries,
+                             const RestoreTargetOptions& options)
+    : target_(target), entries_(std::move(entries)), options_(options) {
   std::error_code error;
   const auto status = std::filesystem::status(target_, error);
   if (status.type() == std::filesystem::file_type::not_found) {
@@ -108,16 +100,15 @@ RestoreTarget::RestoreTarget(const std::filesystem::path& target, std::vector<co
     fail(ErrorCode::kOutput, "{}: not a directory; name one with -o", display_text(target_.native()));
   }
   try {
-    if (!made_target_) {
-      remove_stale_staging();
-      check_target();
+    if (options_.resume) {
+      staging_ = StagingDirectory::adopt(target_, options_.identity);
+    } else {
+      StagingDirectory::remove_abandoned(target_);
     }
-    std::string pattern = (target_ / (std::string(kStagingPrefix) + "XXXXXX")).native();
-    if (::mkdtemp(pattern.data()) == nullptr) cannot("create a directory", target_);
-    staging_ = pattern;
-    staging_name_ = staging_.filename().native();
-    staging_lock_ = File::open_for_reading(staging_);
-    if (!staging_lock_.try_lock()) fail(ErrorCode::kOutput, "{}: cannot lock", staging_.native());
+    is_prepared_ = staging_.has_value();  // what is adopted was, and is never thrown away here
+    // What is complete has begun to get its names: they are there.
+    if (!made_target_ && !(staging_ && is_complete())) check_target();
+    if (!staging_) staging_ = StagingDirectory::create(target_, options_.identity);
   } catch (...) {
     abandon();
     throw;
@@ -129,26 +120,14 @@ RestoreTarget::~RestoreTarget() {
 }
 
 void RestoreTarget::abandon() noexcept {
-  if (!staging_.empty()) remove_tree(staging_);
-  staging_.clear();
+  if (keeps_staging()) return;
+  if (staging_) staging_->remove();
+  staging_.reset();
   if (made_target_) ::rmdir(target_.c_str());
 }
 
-void RestoreTarget::remove_stale_staging() const {
-  std::error_code error;
-  for (const auto& item : std::filesystem::directory_iterator(target_, error)) {
-    if (!item.path().filename().native().starts_with(kStagingPrefix)) continue;
-    if (item.is_symlink(error) || !item.is_directory(error)) continue;
-    try {
-      if (File::open_for_reading(item.path(), false).try_lock()) remove_tree(item.path());
-    } catch (const Error&) {
-      // Not readable: then it is not ours to remove.
-    }
-  }
-}
-
 void RestoreTarget::check_target() const {
-  if (force_) {
+  if (options_.force) {
     move_into_place(false);
     return;
   }
@@ -163,32 +142,38 @@ void RestoreTarget::check_target() const {
     return;
   }
   std::error_code error;
-  if (!std::filesystem::is_empty(target_, error) || error) {
+  for (const auto& item : std::filesystem::directory_iterator(target_, error)) {
+    if (staging_ && item.path().filename() == staging_->name()) continue;
     fail(ErrorCode::kOutput,
          "{}: the directory is not empty; pass --force to replace files in it, or name another with -o",
          display_text(target_.native()));
   }
+  if (error) fail(ErrorCode::kOutput, "{}: cannot read: {}", display_text(target_.native()), error.message());
 }
 
 void RestoreTarget::prepare() {
-  for (const FileEntry* entry : entries_) {
-    throw_if_interrupted();
-    const std::filesystem::path path = staging_ / entry->path;
-    if (entry->type == FileType::kDirectory && ::mkdir(path.c_str(), 0700) != 0) cannot("create directory", path);
-    if (entry->type != FileType::kRegular) continue;
-    const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (descriptor < 0) cannot("create", path);
-    const bool sized = entry->raw_bytes == 0 || ::ftruncate(descriptor, static_cast<off_t>(entry->raw_bytes)) == 0;
-    const int error = errno;
-    ::close(descriptor);
-    errno = error;
-    if (!sized) cannot("set the size", path);
-  }
+  if (!is_complete()) staging_->make_tree(entries_);
+  is_prepared_ = true;
 }
 
 void RestoreTarget::publish() {
+  if (!is_complete()) {
+    finish_entries();
+    staging_->lock().sync_filesystem();
+    throw_if_interrupted();
+    staging_->mark_publishing();
+  }
+  move_into_place(true);
+  finish_directories();
+  staging_->remove();
+  staging_.reset();
+  made_target_ = false;
+  File::open_for_reading(target_).sync_filesystem();
+}
+
+void RestoreTarget::finish_entries() const {
   for (const FileEntry* entry : entries_) {
-    const std::filesystem::path path = staging_ / entry->path;
+    const std::filesystem::path path = staging_->tree() / entry->path;
     if (entry->type == FileType::kDirectory) continue;
     if (entry->type == FileType::kSymlink) {
       if (::symlink(entry->target.c_str(), path.c_str()) != 0) cannot("create link", path);
@@ -197,14 +182,6 @@ void RestoreTarget::publish() {
     }
     set_times_at(AT_FDCWD, path.c_str(), *entry, path);
   }
-  staging_lock_.sync_filesystem();
-  throw_if_interrupted();
-  move_into_place(true);
-  finish_directories();
-  remove_tree(staging_);
-  staging_.clear();
-  made_target_ = false;
-  File::open_for_reading(target_).sync_filesystem();
 }
 
 void RestoreTarget::move_into_place(bool moving) const {
@@ -212,6 +189,11 @@ void RestoreTarget::move_into_place(bool moving) const {
   for (const FileEntry* entry : entries_) {
     const std::string_view path = entry->path;
     if (!moved.empty() && is_below(path, moved)) continue;
+    const std::filesystem::path staged = staging_ ? staging_->tree() / entry->path : std::filesystem::path();
+    if (moving && is_complete() && !is_present(staged)) {
+      require_moved(*entry);  // by the earlier run
+      continue;
+    }
     const std::filesystem::path shown = target_ / entry->path;
     const DirectoryWalk parent(target_, parent_of(path));
     if (parent.descriptor() < 0) cannot("open its directory", shown);
@@ -221,7 +203,7 @@ void RestoreTarget::move_into_place(bool moving) const {
     const bool present = ::fstatat(parent.descriptor(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
     if (!present && errno != ENOENT) cannot("examine", shown);
     if (present && is_directory && S_ISDIR(status.st_mode)) {
-      if (force_) continue;  // what is in it comes one by one
+      if (options_.force) continue;  // what is in it comes one by one
       fail(ErrorCode::kOutput, "{}: exists already", display_text(shown.native()));
     }
     if (present && (is_directory || S_ISDIR(status.st_mode))) {
@@ -230,13 +212,31 @@ void RestoreTarget::move_into_place(bool moving) const {
     }
     if (is_directory) moved = path;
     if (!moving) continue;
-    const unsigned flags = force_ ? 0 : RENAME_NOREPLACE;
-    int result = ::renameat2(AT_FDCWD, (staging_ / entry->path).c_str(), parent.descriptor(), name.c_str(), flags);
+    const unsigned flags = options_.force ? 0 : RENAME_NOREPLACE;
+    int result = ::renameat2(AT_FDCWD, staged.c_str(), parent.descriptor(), name.c_str(), flags);
     if (result != 0 && flags != 0 && (errno == EINVAL || errno == ENOSYS)) {  // a file system without the flag
-      result = ::renameat(AT_FDCWD, (staging_ / entry->path).c_str(), parent.descriptor(), name.c_str());
+      result = ::renameat(AT_FDCWD, staged.c_str(), parent.descriptor(), name.c_str());
     }
     if (result != 0) cannot("rename into place", shown);
   }
+}
+
+void RestoreTarget::require_moved(const FileEntry& entry) const {
+  const DirectoryWalk parent(target_, parent_of(entry.path));
+  // The earlier run may even have come to setting the modes of directories.
+  if (parent.descriptor() < 0 && errno == EACCES) return;
+  struct stat status;
+  const bool present = parent.descriptor() >= 0 &&
+                       ::fstatat(parent.descriptor(), name_of(entry.path).c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+  const bool fits =
+      present && (entry.type == FileType::kDirectory ? S_ISDIR(status.st_mode)
+                  : entry.type == FileType::kSymlink
+                      ? S_ISLNK(status.st_mode)
+                      : S_ISREG(status.st_mode) && static_cast<std::uint64_t>(status.st_size) == entry.raw_bytes);
+  if (fits) return;
+  fail(ErrorCode::kOutput,
+       "{}: was restored by the interrupted run and is gone or changed; remove what is in {} and restore again",
+       display_text((target_ / entry.path).native()), display_text(target_.native()));
 }
 
 /// Last and from the inside out: moving things into a directory changes its time, and its mode may forbid it.
@@ -245,6 +245,8 @@ void RestoreTarget::finish_directories() const {
     if ((*entry)->type != FileType::kDirectory) continue;
     const std::filesystem::path shown = target_ / (*entry)->path;
     const DirectoryWalk directory(target_, (*entry)->path);
+    // The earlier run had finished one around it.
+    if (directory.descriptor() < 0 && errno == EACCES && is_complete()) continue;
     if (directory.descriptor() < 0) cannot("open", shown);
     const timespec times[2] = {{0, UTIME_OMIT}, change_time(**entry)};
     if (::futimens(directory.descriptor(), times) != 0) cannot("set the time", shown);

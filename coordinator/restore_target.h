@@ -1,56 +1,65 @@
-// Where a restore writes: a fresh, private staging directory inside the target first, the final names last. Nothing is
-// ever written through a link, and nothing that exists is touched before everything is restored, checked and synced.
-// Rank 0 only.
+// Where a restore writes: a private staging directory inside the target first, the final names last. Nothing is ever
+// written through a link, and nothing that exists is touched before everything is restored, checked and synced. Rank 0
+// only.
 #pragma once
 
 #include <filesystem>
-#include <span>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "base/file.h"
-#include "shard/file_table.h"
+#include "coordinator/staging_directory.h"
 
 namespace fz::coordinator {
 
-/// Names of staging directories in a target begin so; one that no process has locked is left over from a killed run and
-/// is removed.
-inline constexpr const char* kStagingPrefix = ".fz-partial-";
+struct RestoreTargetOptions {
+  bool force = false;
+  /// Go on with what an interrupted restore of the same identity has left, and leave it so that another can.
+  bool resume = false;
+  Hash identity{};
+};
 
 class RestoreTarget {
  public:
-  /// Checks the target and creates the staging directory. Without `force` the target must be missing or empty; the
-  /// working directory may hold other things, if none has the name of a top-level entry. With `force`, only what cannot
-  /// be replaced by a rename is refused. `entries` must be closed under parents, in the order of the file table; it
-  /// must outlive this. Throws Error(kOutput).
-  RestoreTarget(const std::filesystem::path& target, std::vector<const shard::FileEntry*> entries, bool force);
-  /// Removes the staging directory, and the target if it was made here and is empty.
+  /// Checks the target and creates or adopts the staging directory. Without `force` the target must be missing or
+  /// empty; the working directory may hold other things, if none has the name of a top-level entry. With `force`, only
+  /// what cannot be replaced by a rename is refused. `entries` must be closed under parents, in the order of the file
+  /// table; it must outlive this. Throws Error(kOutput).
+  RestoreTarget(const std::filesystem::path& target, std::vector<const shard::FileEntry*> entries,
+                const RestoreTargetOptions& options);
+  /// As abandon().
   ~RestoreTarget();
   RestoreTarget(const RestoreTarget&) = delete;
   RestoreTarget& operator=(const RestoreTarget&) = delete;
 
-  const std::string& staging_name() const { return staging_name_; }
+  const StagingDirectory& staging() const { return *staging_; }
+  /// Everything was restored when an earlier run was interrupted; only publish() is left.
+  bool is_complete() const { return staging_->is_publishing(); }
 
-  /// Directories, and files of their final size, ready for the workers' pieces.
+  /// The tree is ready for the workers' pieces.
   void prepare();
   /// After the last piece: links, modes, times, sync, final names.
   void publish();
+  /// Removes the staging directory, and the target if it was made here and is empty. What can be continued stays.
   void abandon() noexcept;
+  /// Whether abandoning leaves something to continue.
+  bool keeps_staging() const { return options_.resume && is_prepared_ && staging_; }
 
  private:
   void check_target() const;
-  void remove_stale_staging() const;
+  /// Links, modes and times, while everything is still in the staging directory.
+  void finish_entries() const;
   /// Walks the entries; renames when `moving`, else only checks that it would work.
   void move_into_place(bool moving) const;
+  void require_moved(const shard::FileEntry& entry) const;
   void finish_directories() const;
 
   std::filesystem::path target_;
   std::vector<const shard::FileEntry*> entries_;
-  bool force_;
+  RestoreTargetOptions options_;
   bool made_target_ = false;
-  std::string staging_name_;
-  std::filesystem::path staging_;
-  File staging_lock_;
+  bool is_prepared_ = false;
+  std::optional<StagingDirectory> staging_;
 };
 
 }  // namespace fz::coordinator

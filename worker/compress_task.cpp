@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/profile.h"
 #include "shard/corpus_reader.h"
 #include "shard/shard_file.h"
@@ -34,6 +35,7 @@ class CompressTask final : public Task {
   comm::Ready ready() override { return codecs_.ready(shard::Direction::kEncode, plan_.block_bytes, needs_model_); }
 
   void process(std::span<const BlockId> blocks, const Report& report) override {
+    log_line(LogLevel::kDebug, "compresses {} blocks from block {}", blocks.size(), number(blocks.front()));
     const std::vector<shard::RawBlock> raws = read(blocks);
     const bool uses_model = plan_.uses_model(plan_.blocks[number(blocks.front())]);
     shard::TextCodec* const text = uses_model ? &codecs_.text() : nullptr;

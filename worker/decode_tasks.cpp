@@ -1,10 +1,14 @@
 // Restoring and checking: both decode blocks; only what happens to the raw bytes differs.
 #include <algorithm>
+#include <mutex>
+#include <optional>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/profile.h"
 #include "shard/archive_reader.h"
 #include "shard/block_codec.h"
+#include "shard/restore_journal.h"
 #include "shard/selection.h"
 #include "worker/codec_store.h"
 #include "worker/tasks.h"
@@ -27,19 +31,20 @@ class DecodeTask : public Task {
   }
 
   void process(std::span<const BlockId> ids, const Report& report) override {
+    log_line(LogLevel::kDebug, "decodes {} blocks from block {}", ids.size(), number(ids.front()));
     const std::vector<shard::StoredBlock> stored = read(ids);
     const bool needs_model = std::any_of(stored.begin(), stored.end(),
                                          [](const auto& block) { return shard::needs_model(block.header.codec); });
     const std::vector<Bytes> raws =
         shard::decode_blocks(stored, needs_model ? &codecs_.text() : nullptr, archive_.name(), codecs_.pool());
     const StageScope stage(Stage::kInputOutput);
-    codecs_.pool().parallel_for(ids.size(), [&](std::size_t i, int) { use(ids[i], raws[i]); });
+    codecs_.pool().parallel_for(ids.size(), [&](std::size_t i, int) { use(stored[i].header, raws[i]); });
     for (const BlockId id : ids) report({id, 0, 0});
   }
 
  protected:
   /// May be called by several threads at once, for different blocks.
-  virtual void use(BlockId block, const Bytes& raw) = 0;
+  virtual void use(const shard::BlockHeader& block, const Bytes& raw) = 0;
 
   const shard::ArchiveReader archive_;
 
@@ -68,6 +73,8 @@ class RestoreTask final : public DecodeTask {
   void begin(const comm::Begin& begin, Rank rank) override {
     DecodeTask::begin(begin, rank);
     staging_ = target_ / begin.staging;
+    run_ = begin.run;
+    rank_ = rank;
   }
 
   void abandon() override { gate_.close(); }
@@ -75,21 +82,33 @@ class RestoreTask final : public DecodeTask {
   void finish() override { File::open_for_reading(staging_).sync_filesystem(); }
 
  private:
-  void use(BlockId block, const Bytes& raw) override {
-    for (const shard::Selection::Piece& piece : selection_.pieces(block)) {
-      gate_.pass([&] {
-        // The staging directory is private and holds no links yet.
-        File file = File::open_for_update(staging_ / archive_.entries()[piece.entry].path);
-        file.write_at(piece.file_offset, ByteSpan(raw).subspan(piece.block_offset, piece.size_bytes));
-        file.close();
-      });
+  void use(const shard::BlockHeader& block, const Bytes& raw) override {
+    gate_.pass([&] { write(block, raw); });
+  }
+
+  void write(const shard::BlockHeader& block, const Bytes& raw) {
+    std::vector<ByteSpan> pieces;
+    for (const shard::Selection::Piece& piece : selection_.pieces(block.id)) {
+      pieces.push_back(ByteSpan(raw).subspan(piece.block_offset, piece.size_bytes));
+      // The staging directory is private and holds no links yet.
+      File file = File::open_for_update(staging_ / shard::kTreeName / archive_.entries()[piece.entry].path);
+      file.write_at(piece.file_offset, pieces.back());
+      file.close();
     }
+    const shard::Hash16 hash = shard::restored_hash(block, pieces);
+    const std::scoped_lock lock(journal_mutex_);
+    if (!journal_) journal_.emplace(staging_, run_, rank_);
+    journal_->add(block.id, hash);
   }
 
   std::filesystem::path target_;
   shard::Selection selection_;
   WriteGate gate_;
   std::filesystem::path staging_;
+  std::uint64_t run_ = 0;
+  Rank rank_{};
+  std::mutex journal_mutex_;
+  std::optional<shard::RestoreJournalWriter> journal_;
 };
 
 class VerifyTask final : public DecodeTask {
@@ -97,7 +116,7 @@ class VerifyTask final : public DecodeTask {
   using DecodeTask::DecodeTask;
 
  private:
-  void use(BlockId, const Bytes&) override {}  // decoding has compared the hash
+  void use(const shard::BlockHeader&, const Bytes&) override {}  // decoding has compared the hash
 };
 
 }  // namespace

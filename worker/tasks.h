@@ -1,6 +1,6 @@
-// The three kinds of block work: compress into a shard file, restore into a staging directory, check. Each task owns
-// what it works with and is used by one worker; it takes as many blocks at a time as its memory allows and its threads
-// can use.
+// The kinds of block work: compress into a shard file, restore into a staging directory, check with or without
+// decoding. Each task owns what it works with and is used by one worker; it takes as many blocks at a time as its
+// memory allows and its threads can use.
 #pragma once
 
 #include <filesystem>
@@ -35,6 +35,8 @@ struct RestoreSettings {
 std::unique_ptr<Task> make_compress_task(CompressSettings settings, Resources resources);
 std::unique_ptr<Task> make_restore_task(RestoreSettings settings, Resources resources);
 std::unique_ptr<Task> make_verify_task(std::filesystem::path archive, Resources resources);
+/// Checks stored bytes only; never asks for a model.
+std::unique_ptr<Task> make_stored_check_task(std::filesystem::path archive, Resources resources);
 /// For a job in which nothing is left to do.
 std::unique_ptr<Task> make_idle_task();
 

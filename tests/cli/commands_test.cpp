@@ -315,6 +315,90 @@ TEST_F(Commands, DamagedArchivesGiveNoFiles) {
   }
 }
 
+TEST_F(Commands, QuickVerifyNamesWhatVerifyNames) {
+  compress();
+  const std::string good = test::read_text("c.fz");
+  std::string bad = good;
+  for (const std::size_t place : {good.size() / 3, good.size() / 2}) bad[place] = static_cast<char>(bad[place] ^ 1);
+  test::write_text("bad.fz", bad);
+  const ToolResult slow = run_tool({"verify", "bad.fz"});
+  for (const char* threads : {"1", "3"}) {
+    const ToolResult quick = run_tool({"verify", "--quick", "bad.fz", "--threads", threads}, 0);
+    EXPECT_EQ(quick.exit_code, 5);
+    EXPECT_EQ(quick.out, slow.out);
+    EXPECT_EQ(quick.err, slow.err);
+  }
+  int damaged_parts = 0;
+  for (const char* part : {"1/4", "2/4", "3/4", "4/4"}) {
+    const ToolResult quick = run_tool({"verify", "--quick", "bad.fz", "--part", part}, 0);
+    EXPECT_TRUE(quick.exit_code == 0 || quick.exit_code == 5) << quick.err;
+    damaged_parts += quick.exit_code == 5;
+  }
+  EXPECT_GE(damaged_parts, 1);
+  EXPECT_LE(damaged_parts, 2);
+}
+
+TEST_F(Commands, ARestoreThatFailedIsContinued) {
+  compress();
+  const std::string good = test::read_text("c.fz");
+  std::string bad = good;
+  bad[good.size() / 2] ^= 1;
+  test::write_text("c.fz", bad);
+  const std::vector<std::string> command = {"decompress", "c.fz", "-o", "out", "--continue", "--memory-limit", "1"};
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const ToolResult failed = run_tool(command);
+    EXPECT_EQ(failed.exit_code, 5);
+    EXPECT_NE(failed.err.find("what is restored is kept, the same command goes on"), std::string::npos) << failed.err;
+    EXPECT_FALSE(std::filesystem::exists("out/c"));
+  }
+  test::write_text("c.fz", good);
+  const ToolResult continued = run_tool(command);
+  expect_success(continued);
+  EXPECT_NE(continued.err.find("out: resuming: "), std::string::npos) << continued.err;
+  EXPECT_TRUE(same("c", "out/c"));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator("out"), std::filesystem::directory_iterator()), 1);
+  // Nothing to go on with is nothing bad; what is complete is not done again.
+  expect_success(run_tool({"extract", "c.fz", "c/sub", "-o", "some", "--continue"}));
+  expect_failure(run_tool(command), 4, "not empty");
+}
+
+TEST_F(Commands, ADryRunWritesNothing) {
+  const auto names = [] {
+    std::vector<std::string> found;
+    for (const auto& item : std::filesystem::recursive_directory_iterator(".")) found.push_back(item.path());
+    std::sort(found.begin(), found.end());
+    return found;
+  };
+  const auto before = names();
+  const ToolResult dry = run_tool({"compress", "c", "--dry-run", "--block-size", "64KiB", "--progress", "json"});
+  expect_success(dry);
+  for (const char* part :
+       {"/c\n", "5 files, 3 directories, 1 symbolic links", "220003: 150003 of text, 70000 binary",
+        "5 of at most 64.0 KiB: 3 text, 2 binary", "weights 0101010101010101", "c.fz: does not exist yet", "(1 rank x",
+        "memory ", "based on       all of it", "nothing was written"}) {
+    EXPECT_NE(dry.out.find(part), std::string::npos) << part << "\n" << dry.out;
+  }
+  const auto event = nlohmann::json::parse(dry.err);
+  EXPECT_EQ(event["dry_run"], true);
+  EXPECT_GT(event["estimated_seconds"], 0);
+  EXPECT_EQ(names(), before);
+  compress();
+  // All of it was sampled, and in blocks of this size: only the places of the cuts differ.
+  const auto real = static_cast<double>(std::filesystem::file_size("c.fz"));
+  EXPECT_NEAR(event["estimated_archive_bytes"].get<double>(), real, real / 20);
+  const ToolResult again = run_tool({"compress", "c", "-n"});
+  expect_success(again);
+  EXPECT_NE(again.out.find("c.fz: exists already"), std::string::npos) << again.out;
+  expect_failure(run_tool({"compress", "absent", "-n"}), 3, "absent");
+  // Without a model none is asked for; a large corpus is not read as a whole.
+  test::write_text("large", test::make_text(9, 3'000'000));
+  const ToolResult large = run_tool({"compress", "large", "-n", "--model", "none"}, 0);
+  expect_success(large);
+  EXPECT_NE(large.out.find("384.0 KiB in samples"), std::string::npos) << large.out;
+  std::filesystem::create_directories("nothing");
+  expect_success(run_tool({"compress", "nothing", "-n"}, 0));
+}
+
 TEST_F(Commands, ReadOnlyDirectoriesComeBack) {
   ::chmod("c/sub", 0555);
   compress();

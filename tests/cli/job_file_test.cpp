@@ -18,7 +18,7 @@ using test::ToolResult;
 using test::write_text;
 
 const std::vector<std::string> kCommandsOfJobs = {"compress", "decompress", "extract", "list",
-                                                  "info",     "verify",     "recover"};
+                                                  "info",     "verify",     "recover", "status"};
 
 class JobFiles : public testing::Test {
  protected:
@@ -256,7 +256,7 @@ TEST_F(JobFiles, EveryOptionOfEveryCommandCanBeSet) {
       std::string errors;
       bool is_set = false;
       // One of these suits each option; a new kind of option needs a new one.
-      for (const char* value : {"true", "1", "1MiB", "mixed", "1/2", "a-text"}) {
+      for (const char* value : {"true", "1", "1MiB", "mixed", "plain", "info", "1/2", "a-text"}) {
         const ToolResult result = run_job(fmt::format("command: {}\n{}: {}\n", command, key, value), {"--help"});
         is_set = is_set || result.exit_code == 0;
         errors += result.err;

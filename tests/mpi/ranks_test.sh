@@ -53,6 +53,8 @@ printf '\377\377' | dd of=bad.fz bs=1 seek=$(($(stat -c %s bad.fz) / 2)) conv=no
 expect 5 'bad.fz: block' launch 3 "$program" decompress bad.fz -o none
 [ ! -e none ] || die "a failed decompress left: $(ls -A none)"
 expect 5 'bad.fz: 1 of .* blocks is damaged, all others are intact' launch 2 "$program" verify bad.fz
+expect 5 'bad.fz: 1 of .* blocks is damaged, all others are intact' launch 3 "$program" verify --quick bad.fz
+for part in 1/2 2/2; do launch 2 "$program" verify --quick --part $part plain.fz -q --model absent.fzm || die "verify --quick --part $part"; done
 launch 2 "$program" verify bad.fz > out 2> /dev/null
 grep -q '^bad.fz: block .*; it holds c/' out || die "verify: the damaged block is not reported: $(cat out)"
 
@@ -61,15 +63,22 @@ grep -q '^bad.fz: block .*; it holds c/' out || die "verify: the damaged block i
 [ "$(launch 3 "$program" --version | wc -l)" -eq 1 ] || die "version is printed by several ranks"
 
 # Begun on four ranks, killed, resumed on two, killed, finished alone.
-launch 4 "$program" compress c -o killed.fz $options > /dev/null 2>&1 &
+# until_idle OUT: the ranks follow their mpirun, sooner or later.
+until_idle() {
+  for _ in $(seq 60); do
+    "$program" status "$1" --json 2> /dev/null | grep -q '"running"' || return 0
+    sleep 0.5
+  done
+}
+mpirun --oversubscribe --allow-run-as-root -n 4 "$program" compress c -o killed.fz $options > /dev/null 2>&1 &
 pid=$!
 sleep 1.2
 kill -9 $pid 2> /dev/null
 wait $pid 2> /dev/null
-sleep 1.5  # the ranks follow their mpirun
+until_idle killed.fz
 timeout 1.2 mpirun --oversubscribe --allow-run-as-root -n 2 "$program" compress c -o killed.fz $options > /dev/null 2>&1
-sleep 1.5
-if [ -e killed.fz.job ] || [ ! -e killed.fz ]; then patiently "$program" compress c -o killed.fz $options || die "resume alone"; fi
+until_idle killed.fz
+if [ -e killed.fz.job ] || [ ! -e killed.fz ]; then "$program" compress c -o killed.fz $options || die "resume alone"; fi
 cmp plain.fz killed.fz || die "the archive resumed on other ranks differs"
 
 # A scheduler's warning before the time limit reaches every rank; the job ends with the code that asks for a requeue.

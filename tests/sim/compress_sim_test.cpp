@@ -89,7 +89,7 @@ void run_job(const coordinator::CompressRequest& request, const SimOptions& opti
   coordinator::Scheduler scheduler(job.items(), options.ranks);
   int commits = 0;
   try {
-    coordinator::dispatch(scheduler, hub.coordinator(), job.begin(), {},
+    coordinator::dispatch(scheduler, hub.coordinator(), job.begin(),
                           {[&](coordinator::DoneBlocks done) {
                              if (commits++ == options.die_after_commits) throw Died();
                              job.commit(done);
@@ -225,7 +225,7 @@ TEST(CompressSim, AFileThatChangesIsAnError) {
   });
   coordinator::Scheduler scheduler(job.items(), 1);
   test::expect_error(ErrorCode::kInput, "text-0: changed", [&] {
-    coordinator::dispatch(scheduler, hub.coordinator(), job.begin(), {},
+    coordinator::dispatch(scheduler, hub.coordinator(), job.begin(),
                           {[&](coordinator::DoneBlocks done) { job.commit(done); }, [] {}, [](const std::string&) {}});
   });
   hub.close();
@@ -247,7 +247,7 @@ TEST(CompressSim, ALostRankIsReplaced) {
     auto task = worker::make_compress_task({shard::job_directory_of(request.output), false}, resources(1));
     worker::run_worker(hub.worker(Rank{0}), *task);
   });
-  coordinator::dispatch(scheduler, hub.coordinator(), job.begin(), {},
+  coordinator::dispatch(scheduler, hub.coordinator(), job.begin(),
                         {[&](coordinator::DoneBlocks done) { job.commit(done); }, [] {}, [](const std::string&) {}});
   worker.join();
   job.merge();

@@ -42,11 +42,11 @@ std::vector<const FileEntry*> pointers(const std::vector<FileEntry>& entries) {
 }
 
 void restore(const std::filesystem::path& target, const std::vector<FileEntry>& entries, bool force) {
-  RestoreTarget restore_target(target, pointers(entries), force);
+  RestoreTarget restore_target(target, pointers(entries), {.force = force});
   restore_target.prepare();
   for (const FileEntry& item : entries) {
     if (item.type != FileType::kRegular || item.raw_bytes == 0) continue;
-    File::open_for_update(target / restore_target.staging_name() / item.path).write_at(0, as_byte_span("new"));
+    File::open_for_update(restore_target.staging().tree() / item.path).write_at(0, as_byte_span("new"));
   }
   restore_target.publish();
 }
@@ -148,11 +148,71 @@ TEST(RestoreTarget, AnAbandonedRestoreLeavesNothing) {
   const test::TemporaryDirectory directory;
   const std::vector<FileEntry> entries = sample();
   {
-    RestoreTarget target(directory / "out", pointers(entries), false);
+    RestoreTarget target(directory / "out", pointers(entries), {});
     target.prepare();
     EXPECT_EQ(count_names(directory / "out"), 1u);
   }
   EXPECT_FALSE(std::filesystem::exists(directory / "out"));
+}
+
+/// a (a file), then sample(): with a stop between the two names when something called c is in the way.
+struct InterruptedPublication {
+  test::TemporaryDirectory directory;
+  std::vector<FileEntry> entries = sample();
+  InterruptedPublication(bool force = false) {
+    entries.insert(entries.begin(), entry(FileType::kRegular, "a", 0600));
+    RestoreTarget target(directory / "out", pointers(entries), {.force = force, .resume = true});
+    target.prepare();
+    File::open_for_update(target.staging().tree() / "c/f").write_at(0, as_byte_span("new"));
+    test::write_text(directory / "out/c", "in the way");
+    expect_error(ErrorCode::kOutput, "c: exists", [&] { target.publish(); });
+    EXPECT_TRUE(target.keeps_staging());
+    EXPECT_TRUE(std::filesystem::exists(directory / "out/a"));
+    std::filesystem::remove(directory / "out/c");
+  }
+  void go_on(bool force = false) {
+    RestoreTarget target(directory / "out", pointers(entries), {.force = force, .resume = true});
+    EXPECT_TRUE(target.is_complete());
+    target.prepare();
+    target.publish();
+  }
+};
+
+TEST(RestoreTarget, APublicationThatWasInterruptedGoesOn) {
+  for (const bool force : {false, true}) {
+    InterruptedPublication restore(force);
+    restore.go_on(force);
+    EXPECT_EQ(count_names(restore.directory / "out"), 2u);
+    EXPECT_EQ(test::read_text(restore.directory / "out/c/f"), "new");
+    EXPECT_TRUE(std::filesystem::is_symlink(restore.directory / "out/c/link"));
+    EXPECT_EQ(status_of(restore.directory / "out/c").st_mode & 07777, 0555u);
+    EXPECT_EQ(status_of(restore.directory / "out/c/sub").st_mtim.tv_sec, 1'000'000'000);
+  }
+}
+
+TEST(RestoreTarget, WhatGotItsNameAndIsGoneIsMissed) {
+  InterruptedPublication restore;
+  std::filesystem::remove(restore.directory / "out/a");
+  expect_error(ErrorCode::kOutput, "a: was restored by the interrupted run and is gone", [&] { restore.go_on(); });
+}
+
+TEST(RestoreTarget, WhatIsToBeContinuedStays) {
+  const test::TemporaryDirectory directory;
+  const std::vector<FileEntry> entries = sample();
+  const RestoreTargetOptions resume = {.force = false, .resume = true};
+  RestoreTarget(directory / "out", pointers(entries), resume);  // nothing was done yet
+  EXPECT_FALSE(std::filesystem::exists(directory / "out"));
+  RestoreTarget(directory / "out", pointers(entries), resume).prepare();
+  EXPECT_EQ(count_names(directory / "out"), 1u);
+  // What else came into the target is no reason to throw the work away.
+  test::write_text(directory / "out/other", "");
+  expect_error(ErrorCode::kOutput, "not empty", [&] { RestoreTarget(directory / "out", pointers(entries), resume); });
+  EXPECT_EQ(count_names(directory / "out"), 2u);
+  std::filesystem::remove(directory / "out/other");
+  EXPECT_TRUE(RestoreTarget(directory / "out", pointers(entries), resume).staging().is_adopted());
+  // Without being asked to go on, it starts cleanly.
+  restore(directory / "out", entries, false);
+  EXPECT_EQ(count_names(directory / "out"), 1u);
 }
 
 TEST(RestoreTarget, LeftoversOfAKilledRestoreAreRemovedButNotThoseInUse) {
@@ -162,9 +222,9 @@ TEST(RestoreTarget, LeftoversOfAKilledRestoreAreRemovedButNotThoseInUse) {
   restore(directory / "out", entries, false);
   EXPECT_EQ(count_names(directory / "out"), 1u);
 
-  RestoreTarget running(directory / "busy", pointers(entries), false);
+  RestoreTarget running(directory / "busy", pointers(entries), {});
   expect_error(ErrorCode::kOutput, "not empty", [&] { restore(directory / "busy", entries, false); });
-  EXPECT_TRUE(std::filesystem::exists(directory / "busy" / running.staging_name()));
+  EXPECT_TRUE(std::filesystem::exists(running.staging().path()));
 }
 
 }  // namespace

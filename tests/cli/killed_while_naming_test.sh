@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Ends a restore at each step of giving files their names, modes and times, and of clearing up; --continue does the rest.
+set -u
+program=$1
+. "$(dirname "$0")/../support/corpus.sh"
+library=$(dirname "$program")/tests/libdie_at_call.so
+[ -e "$library" ] || { echo "SKIPPED: $library is not built (it does not go with sanitizers)"; exit 77; }
+work=$(mktemp -d)
+trap 'chmod -R u+rwx "$work"; rm -rf "$work"' EXIT
+cd "$work"
+for i in 1 2 3 4 5; do
+  mkdir -p c/d$i/sub
+  echo "$i" > c/d$i/a
+  printf '\0%d' $i > c/d$i/sub/b
+  ln -s a c/d$i/link
+  chmod 0555 c/d$i/sub
+  touch -d '2001-02-03 04:05:06.123456789 UTC' c/d$i/sub c/d$i/a
+done
+"$program" compress c/* -o c.fz -q --model none || die "compress"
+
+deaths=0
+names=0
+for at in $(seq 0 60); do
+  DIE_AT=$at LD_PRELOAD=$library "$program" decompress c.fz -o out --continue > /dev/null 2> err
+  status=$?
+  [ $status -eq 0 ] && break
+  [ $status -eq 137 ] || die "call $at: exit code $status: $(cat err)"
+  deaths=$((deaths + 1))
+  "$program" decompress c.fz -o out --continue > /dev/null 2> err
+  status=$?
+  # 4: the staging directory was gone, all was done.
+  [ $status -eq 0 ] || { [ $status -eq 4 ] && [ "$(ls -A out | wc -l)" -eq 5 ]; } || die "call $at, continued: exit code $status: $(cat err)"
+  grep -q 'going on with names' err && names=$((names + 1))
+  [ "$(ls -A out | tr '\n' ' ')" = 'd1 d2 d3 d4 d5 ' ] || die "call $at: $(ls -A out)"
+  for i in 1 2 3 4 5; do same_tree c/d$i out/d$i || die "call $at: differs"; done
+  chmod -R u+w out
+  rm -rf out
+done
+echo "$deaths deaths, $names of them after the first name"
+[ $deaths -ge 15 ] && [ $names -ge 10 ] || die "hardly ever died"
