@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "base/interruption.h"
+#include "cli/part_check.h"
 #include "cli/session.h"
 #include "coordinator/compress_job.h"
 
@@ -13,6 +14,7 @@ namespace {
 struct CompressOptions {
   std::vector<std::string> inputs;
   std::string output;
+  std::string shard;  ///< "I/N", which the parser has checked; empty: the whole job.
   bool force = false;
   std::string coder = "mixed";
   std::uint64_t block_bytes = 0;  ///< 0: chosen.
@@ -49,13 +51,34 @@ std::uint32_t block_bytes_of(const CompressOptions& options) {
   return static_cast<std::uint32_t>(options.block_bytes);
 }
 
+/// One process makes a shard by itself; several would all do the same work.
+shard::JobPart part_of(const CompressOptions& options, const Context& context) {
+  if (options.shard.empty()) return std::nullopt;
+  if (const int ranks = context.world.size(); ranks > 1) {
+    fail(ErrorCode::kLaunch,
+         "compress: --shard is for processes that know nothing of each other, as in job arrays, but {} ranks run "
+         "together; start one process a shard, or leave out --shard",
+         ranks);
+  }
+  return parse_part(options.shard);
+}
+
+std::string shard_report(const std::string& output, const coordinator::CompressJob& job, const Part& part,
+                         double seconds) {
+  return fmt::format("{}: shard {} is finished: {} of {} blocks, {:.2f} s; after all shards: fz-dist merge {}\n",
+                     output, part_text(part), coordinator::blocks_of_part(job.plan(), part), job.plan().blocks.size(),
+                     seconds, output);
+}
+
 void compress(const CompressOptions& options, const Context& context) {
   const Stopwatch watch;
+  const shard::JobPart part = part_of(options, context);
   const std::uint32_t block_bytes = block_bytes_of(options);
   const std::filesystem::path output = output_of(options);
   Workplace workplace(context, options.work);
   const auto make_task = [&] {
-    return worker::make_compress_task({shard::job_directory_of(output), options.check_decode}, workplace.resources());
+    return worker::make_compress_task({shard::job_directory_of(output), options.check_decode, part},
+                                      workplace.resources());
   };
   if (!context.world.coordinates()) return work_for_coordinator(context, make_task);
 
@@ -63,6 +86,7 @@ void compress(const CompressOptions& options, const Context& context) {
   coordinator::CompressRequest request;
   request.inputs = options.inputs;
   request.output = output;
+  request.part = part;
   request.force = options.force;
   request.options.coder = coder_of(options.coder);
   request.options.block_bytes = block_bytes;
@@ -90,7 +114,7 @@ void compress(const CompressOptions& options, const Context& context) {
     reused_raw_bytes = job.reused_raw_bytes();
     if (job.reused_blocks() > 0 && !options.work.quiet) {
       context.err << fmt::format("fz-dist: {}: resuming: {} of {} blocks are there\n", output.string(),
-                                 job.reused_blocks(), job.plan().blocks.size());
+                                 job.reused_blocks(), coordinator::blocks_of_part(job.plan(), part));
     }
     BlockWork work;
     work.verb = "compressing";
@@ -99,12 +123,16 @@ void compress(const CompressOptions& options, const Context& context) {
     work.task = make_task();
     work.commit = [&](coordinator::DoneBlocks done) { job.commit(done); };
     work.raw_bytes_of = [&](BlockId id) { return job.plan().blocks[number(id)].raw_bytes; };
-    work.total_raw_bytes = job.plan().corpus_bytes();
+    work.total_raw_bytes = job.raw_bytes();
     work.done_raw_bytes = reused_raw_bytes;
     coordinate(context, options.work, std::move(work));
-    job.merge();
+    if (!part) job.merge();
   }
   if (options.work.quiet) return;
+  if (part) {
+    context.out << shard_report(output.string(), job, *part, watch.seconds());
+    return report_profile(context, options.work, workplace);
+  }
   const coordinator::ArchiveSize size = job.finished_size();
   const auto raw = static_cast<double>(size.raw_bytes);
   const auto archive = static_cast<double>(size.archive_bytes);
@@ -124,7 +152,8 @@ void add_compress(CLI::App& app, Context& context) {
   command->footer(
       "Paths are stored as tar does: 'compress a/corpus/' holds corpus/... Symbolic links are stored as links;\n"
       "devices, pipes and sockets are skipped. While it works, OUT.fz.job/ holds what is finished; the same\n"
-      "command given again resumes.");
+      "command given again resumes. With --shard, N runs with I from 1 to N, at the same time or not, on one machine\n"
+      "or many that share the directory, do the work together, and 'fz-dist merge OUT.fz' then makes the archive.");
   command->add_option("INPUT", options->inputs, "Files and directories")->required()->check(check_not_braces);
   command->add_option("-o,--output", options->output, "The archive; default: NAME.fz in the working directory")
       ->type_name("OUT.fz");
@@ -142,6 +171,11 @@ void add_compress(CLI::App& app, Context& context) {
       ->type_name("SIZE")
       ->transform(CLI::AsSizeValue(false))
       ->check(check_block_bytes);
+  command
+      ->add_option("--shard", options->shard,
+                   "Make only the I-th of N parts of the blocks, and no archive: see 'fz-dist merge'")
+      ->type_name("I/N")
+      ->check(check_part);
   command->add_flag("--check-decode", options->check_decode, "Decode each block after coding it, and compare");
   add_work_options(*command, options->work);
   command->callback([options, &context] {

@@ -12,8 +12,6 @@
 namespace fz::worker {
 namespace {
 
-constexpr std::uint64_t kMaxPlanBytes = std::uint64_t{1} << 34;
-
 class CompressTask final : public Task {
  public:
   CompressTask(CompressSettings settings, Resources resources)
@@ -22,8 +20,7 @@ class CompressTask final : public Task {
 
   void begin(const comm::Begin& begin, Rank rank) override {
     if (begin.run == 0) return;  // an earlier run had done everything; the job directory is gone
-    const std::filesystem::path path = settings_.job_directory / shard::kPlanName;
-    plan_ = shard::parse_plan(read_file(path, kMaxPlanBytes), path.string());
+    plan_ = shard::read_plan(settings_.job_directory);
     reader_.emplace(plan_);
     run_ = begin.run;
     rank_ = rank;
@@ -34,7 +31,7 @@ class CompressTask final : public Task {
   }
 
   void process(std::span<const BlockId> blocks, const Report& report) override {
-    if (!writer_) writer_.emplace(settings_.job_directory, run_, rank_);
+    if (!writer_) writer_.emplace(settings_.job_directory, settings_.part, run_, rank_);
     const std::vector<shard::RawBlock> raws = read(blocks);
     const bool uses_model = plan_.uses_model(plan_.blocks[number(blocks.front())]);
     shard::TextCodec* const text = uses_model ? &codecs_.text() : nullptr;
