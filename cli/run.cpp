@@ -87,7 +87,7 @@ int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostre
   try {
     world = comm::World::join();
   } catch (const Error& error) {
-    say(err, display_text(error.what()));
+    if (comm::speaks_for_launch(comm::process_environment)) say(err, display_text(error.what()));
     return error.exit_code();
   }
   const int exit_code = run_in_world(arguments, out, err, parts, *world);
