@@ -23,7 +23,7 @@ std::optional<Part> parse_part(std::string_view text, std::string_view separator
   if (place == std::string_view::npos) return std::nullopt;
   const auto number = parse_number(text.substr(0, place));
   const auto count = parse_number(text.substr(place + separator.size()));
-  if (!number || !count || *number > *count) return std::nullopt;
+  if (!number || !count || *number < 1 || *number > *count) return std::nullopt;
   return Part{*number, *count};
 }
 
