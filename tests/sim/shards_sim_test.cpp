@@ -138,7 +138,7 @@ TEST_F(ShardsSim, EveryKindOfRunReusesWhatTheOthersMade) {
 
 TEST_F(ShardsSim, DamageOfAnyKindCostsBlocksButNeverTheArchive) {
   std::mt19937 random(test::test_seed());
-  for (int round = 0; round < 16; ++round) {
+  for (int round = 0; round < 8; ++round) {
     for (std::uint64_t i = 1; i <= 3; ++i) run(Part{i, 3});
     std::vector<std::filesystem::path> files;
     for (const auto& item : std::filesystem::directory_iterator(job_)) {

@@ -119,21 +119,27 @@ start_local_slurm() {
   until_within 60 nodes_are_up
 }
 
-# kill_processes [ENTRY…]: ends at once what this Slurm has started whose environment has all these entries too.
-kill_processes() {
+# processes [ENTRY…]: what this Slurm has started whose environment has all these entries too.
+processes() {
   local pid entry environment
   for pid in $(cd /proc && echo [0-9]*); do
-    [ "$pid" != $$ ] || continue
+    [ "$pid" != $$ ] && [ "$pid" != "$BASHPID" ] || continue
     environment=$'\n'$(tr '\0' '\n' 2> /dev/null < "/proc/$pid/environ")$'\n'
     for entry in "SLURM_CONF=$SLURM_CONF" "$@"; do [[ $environment == *$'\n'$entry$'\n'* ]] || continue 2; done
-    kill -KILL "$pid" 2> /dev/null
+    echo "$pid"
   done
 }
 
-# First the daemon, which would report the death of the others.
+# The daemons first, which would report the death of the others: slurmd, and the slurmstepd of each step, known by their children.
 kill_node() {
+  local tasks task parent
+  tasks=$(processes "SLURMD_NODENAME=n$1")
   kill -KILL "$(cat "$slurm_dir/slurmd-n$1.pid")"
-  kill_processes "SLURMD_NODENAME=n$1"
+  for task in $tasks; do
+    parent=$(sed -n 's/^PPid:\t//p' "/proc/$task/status" 2> /dev/null)
+    [ "$(cat "/proc/$parent/comm" 2> /dev/null)" != slurmstepd ] || kill -KILL "$parent"
+  done
+  for task in $tasks; do kill -KILL "$task" 2> /dev/null; done
 }
 
 stop_local_slurm() {
@@ -151,7 +157,7 @@ stop_local_slurm() {
     kill -TERM "$pid" 2> /dev/null
     until_within 10 is_gone "$pid" || kill -KILL "$pid" 2> /dev/null
   done
-  kill_processes
+  for pid in $(processes); do kill -KILL "$pid" 2> /dev/null; done
 }
 
 no_jobs() { [ -z "$(timeout 5 squeue -h -o %i 2> /dev/null)" ]; }
