@@ -91,7 +91,10 @@ CONF
   echo "PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE DefaultTime=10 State=UP OverSubscribe=NO"
 }
 
+# Its temporary folder is empty, as after a start of a machine: PMIx refuses a step whose directory of an earlier run is left there.
 start_node() {
+  rm -rf "$slurm_dir/tmp/n$1"
+  mkdir -p "$slurm_dir/spool/n$1" "$slurm_dir/tmp/n$1"
   slurmd -N "n$1" -f "$SLURM_CONF" > "$slurm_dir/slurmd-n$1.out" 2>&1 < /dev/null
 }
 
@@ -113,7 +116,6 @@ start_local_slurm() {
     --log-file="$slurm_dir/munge/log" --seed-file="$slurm_dir/munge/seed" > "$slurm_dir/munged.out" 2>&1 < /dev/null || return 1
   slurmctld -f "$SLURM_CONF" > "$slurm_dir/slurmctld.out" 2>&1 < /dev/null || return 1
   for ((i = 1; i <= slurm_nodes; i++)); do
-    mkdir -p "$slurm_dir/spool/n$i" "$slurm_dir/tmp/n$i"
     start_node $i || return 1
   done
   until_within 60 nodes_are_up
