@@ -71,11 +71,16 @@ FinishedBlocks find_finished_blocks(const JobDirectory& directory, const shard::
 
 std::string missing_blocks_remedy(const JobDirectory& directory, const shard::Plan& plan,
                                   const FinishedBlocks& finished) {
-  // Into how many shards the job was divided is known from their journals alone; if it was done twice, the later
-  // division is likely the finer one.
-  std::uint64_t count = 0;
-  for (const shard::JobPart& part : directory.journals()) count = std::max(count, part ? part->count : 0);
-  if (count == 0) return "give the same compress command again";
+  // Into how many shards the job was divided is known from their journals alone; if into several numbers, most of what
+  // was begun counts.
+  std::map<std::uint64_t, std::size_t> divisions;
+  for (const shard::JobPart& part : directory.journals()) {
+    if (part) ++divisions[part->count];
+  }
+  if (divisions.empty()) return "give the same compress command again";
+  const std::uint64_t count = std::max_element(divisions.begin(), divisions.end(), [](const auto& a, const auto& b) {
+                                return a.second < b.second;
+                              })->first;
   std::set<std::uint64_t> numbers;
   for (std::uint32_t i = 0; i < plan.blocks.size(); ++i) {
     if (!finished.contains(BlockId{i})) numbers.insert(i % count + 1);

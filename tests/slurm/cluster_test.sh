@@ -148,11 +148,13 @@ same_tree c out-2/c || die "restored by the job: differs"
 await "$job" COMPLETED
 [ "$(grep -l 'intact: .* (part [123] of 3)' fz-verify-"$job"_*.out | wc -l)" -eq 3 ] || fail_with_output "verify"
 
-echo "== the model itself, from a job file"
+echo "== the model itself, from a job file, submitted elsewhere"
 mkdir t && head -c 3000 c/format.txt > t/text
 "$program" compress t -o model.fz -q || die "plain, with the model"
-printf 'command: compress\ninputs: [t]\noutput: model-job.fz\n' > tiny.yaml
-submit -N2 slurm/run.sh tiny.yaml
+mkdir elsewhere && cd elsewhere
+printf 'command: compress\ninputs: [../t]\noutput: ../model-job.fz\n' > tiny.yaml
+export FZ_SLURM=$work/slurm
+submit -N2 "$FZ_SLURM/run.sh" tiny.yaml
 await "$job" COMPLETED
-cmp model.fz model-job.fz || fail_with_output "with the model: differs"
+cmp ../model.fz ../model-job.fz || fail_with_output "with the model: differs"
 echo "passed"
