@@ -68,7 +68,12 @@ ArchiveSize merge_blocks(JobDirectory& directory, Journal& journal, const shard:
 bool is_merged(const std::filesystem::path& job_directory, const std::filesystem::path& output) {
   const std::filesystem::path journal_path = job_directory / shard::kJournalName;
   if (!is_present(journal_path) || is_present(job_directory / shard::kMergedName)) return false;
-  const auto commit = read_journal(journal_path).commit;
+  const auto [plan_check, runs, blocks, commit] = read_journal(journal_path);
+  // Shards that were made since, for another archive under this name, have a plan of their own.
+  if (is_present(job_directory / shard::kPlanName) &&
+      shard::plan_check(shard::read_plan(job_directory)) != plan_check) {
+    return false;
+  }
   const File archive = File::open_for_reading(output);
   return commit && commit->archive_bytes == archive.size_bytes() && commit->footer_check == footer_check_of(archive);
 }

@@ -36,6 +36,7 @@ class ShardsSim : public testing::Test {
     request.inputs = {(directory_ / "c").string()};
     request.output = output;
     request.part = part;
+    request.force = force_;
     request.options.block_bytes = shard::kMinBlockBytes;
     request.choose_model = [] { return coordinator::ModelChoice{test::FakeTextCodec().identity()}; };
     request.warn = [this](const std::string&) { ++warnings_; };
@@ -76,7 +77,7 @@ class ShardsSim : public testing::Test {
   void run(const shard::JobPart& part) { run(part, output_); }
 
   coordinator::ArchiveSize merge() {
-    return coordinator::merge_job({output_, false, [this](const std::string&) { ++warnings_; }});
+    return coordinator::merge_job({output_, force_, [this](const std::string&) { ++warnings_; }});
   }
   void expect_reference() {
     EXPECT_TRUE(test::read_text(output_) == reference_);
@@ -88,6 +89,7 @@ class ShardsSim : public testing::Test {
   std::filesystem::path output_;
   std::filesystem::path job_;
   std::string reference_;
+  bool force_ = false;
   std::atomic<int> warnings_ = 0;
 };
 
@@ -228,6 +230,23 @@ TEST_F(ShardsSim, ADeathBetweenRenameAndCleanUpIsFinishedByMerge) {
   coordinator::Journal(job_ / "journal", shard::plan_check(shard::read_plan(job_))).add_commit(commit);
   EXPECT_EQ(merge().archive_bytes, reference_.size());
   expect_reference();
+}
+
+// The old archive's journal, left by an interrupted clean-up, must not make new shards look like something left over.
+TEST_F(ShardsSim, NewShardsBesideTheJournalOfAnOldArchiveAreMerged) {
+  run(Part{1, 1});
+  merge();
+  coordinator::Commit commit;
+  commit.archive_bytes = reference_.size();
+  std::copy_n(reference_.end() - 16, 8, commit.footer_check.begin());
+  std::filesystem::create_directory(job_);
+  coordinator::Journal(job_ / "journal", {}).add_commit(commit);
+  test::write_text(directory_ / "c/new", test::make_text(9, 10'000));
+  force_ = true;
+  for (std::uint64_t i = 1; i <= 2; ++i) run(Part{i, 2});
+  merge();
+  EXPECT_TRUE(test::read_text(output_) != reference_);
+  EXPECT_FALSE(std::filesystem::exists(job_));
 }
 
 TEST_F(ShardsSim, ImpossibleRunNumbersAreRefused) {
