@@ -2,6 +2,7 @@
 
 #include <array>
 #include <csignal>
+#include <utility>
 
 namespace fz {
 namespace {
@@ -9,6 +10,7 @@ namespace {
 volatile std::sig_atomic_t noted_signal = 0;
 constexpr std::array kSignals = {SIGINT, SIGTERM, SIGUSR1};
 std::array<struct sigaction, kSignals.size()> old_actions;
+std::function<void()> idle_of_guard;
 
 void note(int signal) {
   noted_signal = signal;
@@ -16,7 +18,8 @@ void note(int signal) {
 
 }  // namespace
 
-InterruptionGuard::InterruptionGuard() {
+InterruptionGuard::InterruptionGuard(std::function<void()> idle) {
+  idle_of_guard = std::move(idle);
   noted_signal = 0;
   struct sigaction action = {};
   action.sa_handler = note;
@@ -26,6 +29,7 @@ InterruptionGuard::InterruptionGuard() {
 }
 
 InterruptionGuard::~InterruptionGuard() {
+  idle_of_guard = {};
   for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &old_actions[i], nullptr);
 }
 
@@ -36,6 +40,7 @@ void leave_signals_to_rank_0() {
 
 void throw_if_interrupted() {
   if (noted_signal != 0) throw Interrupted{noted_signal};
+  if (idle_of_guard) idle_of_guard();
 }
 
 }  // namespace fz

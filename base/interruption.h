@@ -3,6 +3,8 @@
 // per process, made by the command.
 #pragma once
 
+#include <functional>
+
 namespace fz {
 
 /// Thrown where a noted signal is found; not an Error, because nothing is wrong.
@@ -12,7 +14,8 @@ struct Interrupted {
 
 class InterruptionGuard {
  public:
-  InterruptionGuard();
+  /// `idle` is called by every throw_if_interrupted(), which is to say often, wherever the command is.
+  explicit InterruptionGuard(std::function<void()> idle = {});
   ~InterruptionGuard();
   InterruptionGuard(const InterruptionGuard&) = delete;
   InterruptionGuard& operator=(const InterruptionGuard&) = delete;
@@ -22,7 +25,8 @@ class InterruptionGuard {
 /// hide rank 0's exit code.
 void leave_signals_to_rank_0();
 
-/// Throws Interrupted when a signal has come since the guard was made; from then on a second signal kills at once.
+/// For long loops, on the thread that made the guard: throws Interrupted when a signal has come since then; from then on
+/// a second signal kills at once.
 void throw_if_interrupted();
 
 }  // namespace fz

@@ -80,9 +80,9 @@ void compress(const CompressOptions& options, const Context& context) {
     return worker::make_compress_task({shard::job_directory_of(output), options.check_decode, part},
                                       workplace.resources());
   };
-  if (!context.world.coordinates()) return work_for_coordinator(context, make_task);
+  if (!context.world.coordinates()) return work_for_coordinator(context, options.work, make_task);
 
-  const InterruptionGuard guard;
+  const InterruptionGuard guard(show_life(context, options.work));
   coordinator::CompressRequest request;
   request.inputs = options.inputs;
   request.output = output;

@@ -31,11 +31,11 @@ void restore(const RestoreOptions& options, const Context& context) {
   const auto make_task = [&] {
     return worker::make_restore_task({options.archive, options.target, options.patterns}, workplace.resources());
   };
-  if (!context.world.coordinates()) return work_for_coordinator(context, make_task);
+  if (!context.world.coordinates()) return work_for_coordinator(context, options.work, make_task);
 
-  const InterruptionGuard guard;
+  const InterruptionGuard guard(show_life(context, options.work));
   coordinator::RestoreJob job({options.archive, options.target, options.patterns, options.force});
-  if (job.needs_model()) shard::require_model(job.archive(), workplace.load_model().identity());
+  if (coordinator::needs_model(job.items())) shard::require_model(job.archive(), workplace.load_model().identity());
   job.prepare();
   try {
     BlockWork work;

@@ -11,6 +11,7 @@ class KeepGoingTask final : public worker::Task {
 
   void begin(const comm::Begin& begin, Rank rank) override { check_->begin(begin, rank); }
   comm::Ready ready() override { return check_->ready(); }
+  void abandon() override { check_->abandon(); }
   void finish() override { check_->finish(); }
 
   void process(std::span<const BlockId> blocks, const Report& report) override {

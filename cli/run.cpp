@@ -2,16 +2,15 @@
 
 #include <unistd.h>
 
-#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <new>
-#include <thread>
 
 #include "base/display.h"
 #include "base/interruption.h"
 #include "cli/command_line.h"
+#include "worker/courier.h"
 
 namespace fz::cli {
 namespace {
@@ -25,11 +24,20 @@ void say(std::ostream& err, const std::string& text) {
   err << fmt::format("fz-dist: {}\n", text) << std::flush;
 }
 
-/// Ranks other than 0 report what went wrong and wait for rank 0 to end the job, so that it is said once.
+/// Ranks other than 0 report what went wrong, so that rank 0 says it once: it ends the job, or does the work without
+/// this rank.
 int report_to_coordinator(comm::World& world, const std::string& message, int exit_code) {
   world.worker_link().send(comm::Failed{static_cast<std::uint32_t>(exit_code), message});
-  std::this_thread::sleep_for(std::chrono::minutes(10));
-  return exit_code;
+  const auto leave = worker::carry_messages(world.worker_link(), nullptr, {});
+  world.departure.waits_for_others = !leave.ranks_lost;
+  return 0;
+}
+
+int end_without_coordinator(comm::World& world, std::ostream& err, double silence_seconds) {
+  say(err, fmt::format("rank {}: nothing heard of rank 0 for {:.0f} s; run the same command again to resume",
+                       number(world.rank()), silence_seconds));
+  world.departure = {.waits_for_others = false, .ends_at_once = true};
+  return static_cast<int>(ErrorCode::kLaunch);
 }
 
 int fail_with(comm::World& world, std::ostream& err, const std::string& message, int exit_code) {
@@ -90,9 +98,15 @@ int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostre
     if (comm::speaks_for_launch(comm::process_environment)) say(err, display_text(error.what()));
     return error.exit_code();
   }
-  const int exit_code = run_in_world(arguments, out, err, parts, *world);
+  int exit_code = 0;
+  try {
+    exit_code = run_in_world(arguments, out, err, parts, *world);
+  } catch (const worker::CoordinatorLost& lost) {
+    exit_code = end_without_coordinator(*world, err, lost.silence_seconds);
+  }
   out.flush();
   world->leave();
+  if (world->departure.ends_at_once || !world->departure.waits_for_others) std::_Exit(exit_code);
   return exit_code;
 }
 

@@ -3,12 +3,12 @@
 #include <unistd.h>
 
 #include <iostream>
-#include <thread>
 
 #include "base/display.h"
 #include "base/interruption.h"
 #include "base/profile.h"
-#include "worker/worker.h"
+#include "worker/courier.h"
+#include "worker/local_worker.h"
 
 namespace fz::cli {
 namespace {
@@ -52,16 +52,14 @@ class ProgressLine {
   bool shown_ = false;
 };
 
-/// What rank 0's worker thread uses; shared, because after an interruption the thread outlives the command.
-struct LocalWorker {
-  comm::InProcessHub hub{1};
-  std::shared_ptr<worker::Task> task;
-};
-
 /// Of what the transform before it has left. CLI11 takes -1 for a very large number.
 std::string check_digits(const std::string& text) {
   const bool is_number = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
   return is_number ? "" : fmt::format("{} is not a number of bytes", text);
+}
+
+comm::Patience patience_of(const WorkOptions& options) {
+  return {.silence_seconds = options.rank_timeout_seconds};
 }
 
 }  // namespace
@@ -87,6 +85,13 @@ void add_work_options(CLI::App& command, WorkOptions& options) {
       ->type_name("SIZE")
       ->transform(CLI::AsSizeValue(true))
       ->check(check_digits);
+  command
+      .add_option(
+          "--rank-timeout", options.rank_timeout_seconds,
+          "Under mpirun or srun: a rank that is not heard of for so many seconds is given up, and others do its "
+          "work; default: 60")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(1.0, 86400.0));
   command.add_flag("--profile", options.profile, "Print where the time went, and the memory used");
   command.add_flag("-q,--quiet", options.quiet, "Print errors only");
   command.add_flag("-v,--verbose", options.verbose, "Print a line for each block");
@@ -123,56 +128,67 @@ worker::Resources Workplace::resources() {
 }
 
 void coordinate(const Context& context, const WorkOptions& options, BlockWork work) {
-  const auto local = std::make_shared<LocalWorker>();
-  local->task = work.task;
-  comm::CoordinatorLink& link = context.world.coordinator_link(local->hub);
-  coordinator::Scheduler scheduler(work.items, context.world.size());
+  worker::LocalWorker local(context.world.rank(), work.task);
+  comm::CoordinatorLink& link = context.world.coordinator_link(local);
+  work.begin.needs_model = coordinator::needs_model(work.items);
+  coordinator::Scheduler scheduler(work.items, context.world.size(),
+                                   {.silence_seconds = patience_of(options).silence_seconds});
   ProgressLine progress(context, options, work);
   std::uint64_t new_raw_bytes = 0;
-
-  std::thread thread([local] { worker::run_worker(local->hub.worker(Rank{0}), *local->task); });
+  coordinator::DispatchHooks hooks;
+  hooks.commit = [&](coordinator::DoneBlocks done) {
+    if (work.commit) work.commit(done);
+    for (const auto& [rank, block] : done) {
+      new_raw_bytes += work.raw_bytes_of(block.block);
+      if (!options.verbose) continue;
+      context.err << fmt::format("block {} ({} bytes) done by rank {}{}\n", number(block.block),
+                                 work.raw_bytes_of(block.block), number(rank),
+                                 block.stored_bytes == 0 ? "" : fmt::format(": {} bytes", block.stored_bytes));
+    }
+  };
+  hooks.idle = [&] {
+    throw_if_interrupted();
+    progress.update(new_raw_bytes);
+  };
+  hooks.warn = [&](const std::string& text) { context.warn(text); };
   try {
-    coordinator::DispatchHooks hooks;
-    hooks.commit = [&](coordinator::DoneBlocks done) {
-      if (work.commit) work.commit(done);
-      for (const auto& [rank, block] : done) {
-        new_raw_bytes += work.raw_bytes_of(block.block);
-        if (!options.verbose) continue;
-        context.err << fmt::format("block {} ({} bytes) done by rank {}{}\n", number(block.block),
-                                   work.raw_bytes_of(block.block), number(rank),
-                                   block.stored_bytes == 0 ? "" : fmt::format(": {} bytes", block.stored_bytes));
-      }
-    };
-    hooks.idle = [&] {
-      throw_if_interrupted();
-      progress.update(new_raw_bytes);
-    };
-    coordinator::dispatch(scheduler, link, work.begin, hooks);
+    if (!coordinator::dispatch(scheduler, link, work.begin, patience_of(options), hooks))
+      context.world.departure.waits_for_others = false;
   } catch (const Interrupted&) {
-    thread.detach();
+    local.leave_behind();
     throw;
   } catch (...) {
-    local->hub.close();
     // With several ranks the whole job is about to be aborted; alone, the thread must be gone before the command
     // returns.
     if (context.world.size() > 1) {
-      thread.detach();
+      local.leave_behind();
     } else {
-      thread.join();
+      local.join();
     }
     throw;
   }
-  thread.join();
+  if (local.is_left_behind()) {
+    context.world.departure.ends_at_once = true;
+  } else {
+    local.join();
+  }
 }
 
-void work_for_coordinator(const Context& context, const std::function<std::unique_ptr<worker::Task>()>& make_task) {
+std::function<void()> show_life(const Context& context, const WorkOptions& options) {
+  return [&world = context.world, patience = patience_of(options)] { world.show_life(patience); };
+}
+
+void work_for_coordinator(const Context& context, const WorkOptions& options,
+                          const std::function<std::unique_ptr<worker::Task>()>& make_task) {
   leave_signals_to_rank_0();
-  const std::unique_ptr<worker::Task> task = make_task();
-  if (worker::run_worker(context.world.worker_link(), *task)) return;
-  // The coordinator knows and will end the job; this is only for the case that it is gone.
-  std::this_thread::sleep_for(std::chrono::minutes(10));
-  fail(ErrorCode::kLaunch, "rank {}: the coordinator did not end the job after a failure",
-       number(context.world.rank()));
+  worker::LocalWorker local(context.world.rank(), make_task());
+  const comm::Leave leave = worker::carry_messages(context.world.worker_link(), &local, patience_of(options));
+  context.world.departure.waits_for_others = !leave.ranks_lost;
+  if (local.is_left_behind()) {
+    context.world.departure.ends_at_once = true;
+  } else {
+    local.join();
+  }
 }
 
 void report_profile(const Context& context, const WorkOptions& options, const Workplace& workplace) {

@@ -2,11 +2,11 @@
 // ranks work on their main threads. Shared by compress, decompress, extract and verify.
 #pragma once
 
-#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/stopwatch.h"
 #include "cli/commands.h"
 #include "coordinator/dispatch.h"
 #include "worker/tasks.h"
@@ -25,6 +25,7 @@ struct WorkOptions {
   int threads = 0;  ///< 0: this process's share of the cores.
   std::string model_path;
   std::uint64_t memory_limit_bytes = 0;  ///< Of each process; 0: chosen.
+  double rank_timeout_seconds = comm::Patience().silence_seconds;
   bool quiet = false;
   bool verbose = false;
   bool profile = false;
@@ -55,7 +56,7 @@ class Workplace {
 struct BlockWork {
   std::string verb;  ///< "compressing", for the progress line.
   comm::Begin begin;
-  std::vector<coordinator::Scheduler::Item> items;
+  std::vector<coordinator::WorkItem> items;
   std::shared_ptr<worker::Task> task;  ///< Of rank 0's own worker.
   std::function<void(coordinator::DoneBlocks)> commit;
   std::function<std::uint64_t(BlockId)> raw_bytes_of;
@@ -67,17 +68,12 @@ struct BlockWork {
 /// the process ends.
 void coordinate(const Context& context, const WorkOptions& options, BlockWork work);
 
+/// For the guard of a command with block work: whatever rank 0 does, the other ranks hear that it lives.
+std::function<void()> show_life(const Context& context, const WorkOptions& options);
+
 /// Other ranks: works until rank 0 says stop. Throws when the task cannot be made.
-void work_for_coordinator(const Context& context, const std::function<std::unique_ptr<worker::Task>()>& make_task);
-
-/// Seconds since its construction.
-class Stopwatch {
- public:
-  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
+void work_for_coordinator(const Context& context, const WorkOptions& options,
+                          const std::function<std::unique_ptr<worker::Task>()>& make_task);
 
 /// After the work, on rank 0: where its time went, and the memory it took. Does nothing without --profile.
 void report_profile(const Context& context, const WorkOptions& options, const Workplace& workplace);

@@ -103,21 +103,20 @@ void verify(const VerifyOptions& options, const Context& context) {
   const auto make_task = [&] {
     return make_keep_going_task(worker::make_verify_task(options.archive, workplace.resources()));
   };
-  if (!context.world.coordinates()) return work_for_coordinator(context, make_task);
+  if (!context.world.coordinates()) return work_for_coordinator(context, options.work, make_task);
 
-  const InterruptionGuard guard;
+  const InterruptionGuard guard(show_life(context, options.work));
   const shard::ArchiveReader archive(options.archive);
   const std::vector<BlockId> blocks = blocks_of(archive, part);
   const auto record = [&](BlockId id) -> const shard::IndexedBlock& { return archive.blocks()[number(id)]; };
-  const bool needs_model =
-      std::any_of(blocks.begin(), blocks.end(), [&](BlockId id) { return shard::needs_model(record(id).codec); });
-  if (needs_model) shard::require_model(archive, workplace.load_model().identity());
+  const auto items = coordinator::block_items(archive, blocks);
+  if (coordinator::needs_model(items)) shard::require_model(archive, workplace.load_model().identity());
   std::map<BlockId, std::string> damage;
   std::uint64_t raw_bytes = 0;
   for (const BlockId block : blocks) raw_bytes += record(block).raw_bytes;
   BlockWork work;
   work.verb = "verifying";
-  work.items = coordinator::block_items(archive, blocks);
+  work.items = items;
   work.task = make_task();
   work.commit = [&](coordinator::DoneBlocks done) {
     for (const auto& [rank, block] : done) {

@@ -18,7 +18,7 @@ struct InProcessHub::State {
       // Through the wire format, so that every use tests it.
       Bytes bytes = serialize(message);
       const std::lock_guard lock(state_.mutex);
-      state_.to_worker.at(number(to)).push_back(std::move(bytes));
+      state_.mailbox_of(to).push_back(std::move(bytes));
       state_.worker_ready.notify_all();
     }
     std::optional<Incoming> try_receive() override {
@@ -47,14 +47,22 @@ struct InProcessHub::State {
       state_.to_coordinator.emplace_back(rank_, std::move(bytes));
       state_.coordinator_ready.notify_all();
     }
-    std::optional<Message> receive() override {
-      std::unique_lock lock(state_.mutex);
-      std::deque<Bytes>& mailbox = state_.to_worker[number(rank_)];
-      state_.worker_ready.wait(lock, [&] { return state_.closed || !mailbox.empty(); });
-      if (state_.closed) return std::nullopt;
+    std::optional<Message> try_receive() override {
+      const std::lock_guard lock(state_.mutex);
+      std::deque<Bytes>& mailbox = state_.mailbox_of(rank_);
+      if (state_.closed || mailbox.empty()) return std::nullopt;
       const Bytes bytes = std::move(mailbox.front());
       mailbox.pop_front();
       return parse_message(bytes);
+    }
+    void wait(std::chrono::milliseconds timeout) override {
+      std::unique_lock lock(state_.mutex);
+      const std::deque<Bytes>& mailbox = state_.mailbox_of(rank_);
+      state_.worker_ready.wait_for(lock, timeout, [&] { return state_.closed || !mailbox.empty(); });
+    }
+    bool is_closed() const override {
+      const std::lock_guard lock(state_.mutex);
+      return state_.closed;
     }
 
    private:
@@ -62,9 +70,16 @@ struct InProcessHub::State {
     Rank rank_;
   };
 
-  explicit State(int workers) : to_worker(static_cast<std::size_t>(workers)), coordinator(*this) {
-    for (int rank = 0; rank < workers; ++rank) worker_links.emplace_back(*this, Rank(static_cast<std::uint32_t>(rank)));
+  State(int workers, Rank first_rank)
+      : first(first_rank), to_worker(static_cast<std::size_t>(workers)), coordinator(*this) {
+    for (int i = 0; i < workers; ++i) {
+      worker_links.emplace_back(*this, Rank(number(first) + static_cast<std::uint32_t>(i)));
+    }
   }
+
+  std::deque<Bytes>& mailbox_of(Rank rank) { return to_worker.at(number(rank) - number(first)); }
+
+  const Rank first;
 
   std::mutex mutex;
   std::condition_variable coordinator_ready;
@@ -76,7 +91,7 @@ struct InProcessHub::State {
   std::deque<Worker> worker_links;
 };
 
-InProcessHub::InProcessHub(int workers) : state_(std::make_unique<State>(workers)) {
+InProcessHub::InProcessHub(int workers, Rank first) : state_(std::make_unique<State>(workers, first)) {
   FZ_CHECK(workers >= 1);
 }
 InProcessHub::~InProcessHub() = default;
@@ -85,7 +100,7 @@ CoordinatorLink& InProcessHub::coordinator() {
   return state_->coordinator;
 }
 WorkerLink& InProcessHub::worker(Rank rank) {
-  return state_->worker_links.at(number(rank));
+  return state_->worker_links.at(number(rank) - number(state_->first));
 }
 
 void InProcessHub::close() {

@@ -10,7 +10,8 @@ namespace fz::comm {
 
 class InProcessHub {
  public:
-  explicit InProcessHub(int workers);
+  /// `workers` of them, numbered from `first`.
+  explicit InProcessHub(int workers, Rank first = Rank{0});
   ~InProcessHub();
   InProcessHub(const InProcessHub&) = delete;
   InProcessHub& operator=(const InProcessHub&) = delete;

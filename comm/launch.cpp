@@ -18,7 +18,7 @@ class WorldOfOne final : public World {
     const CoreMask mask = allowed_cores();
     return fair_threads({&mask, 1}, 0);
   }
-  CoordinatorLink& coordinator_link(InProcessHub& local) override { return local.coordinator(); }
+  CoordinatorLink& coordinator_link(CoordinatorLink& local) override { return local; }
   WorkerLink& worker_link() override {
     FZ_CHECK(false && "a world of one has no other ranks");
     std::abort();

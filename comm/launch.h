@@ -7,7 +7,6 @@
 #include <string>
 
 #include "base/ids.h"
-#include "comm/in_process_transport.h"
 #include "comm/transport.h"
 
 namespace fz::comm {
@@ -50,15 +49,25 @@ class World {
   /// What the user should know about how ranks are bound to cores; empty when all is well.
   virtual std::string binding_advice() const { return {}; }
 
-  /// Rank 0: a link that reaches the worker of `local` (rank 0's own, in this process) and those of all other ranks.
-  virtual CoordinatorLink& coordinator_link(InProcessHub& local) = 0;
+  /// Rank 0: a link that reaches the worker at the other end of `local` (rank 0's own, in this process) and those of
+  /// all other ranks.
+  virtual CoordinatorLink& coordinator_link(CoordinatorLink& local) = 0;
   /// Other ranks: the way to the coordinator.
   virtual WorkerLink& worker_link() = 0;
 
+  /// Rank 0, often: tells the other ranks now and then that it is there. Not while a link is in use.
+  virtual void show_life(const Patience&) {}
+
   /// Ends all ranks at once with this exit code; does not return when there are several.
   virtual void abort_all(int exit_code) = 0;
-  /// Every rank calls it at an orderly end.
+  /// Every rank calls it at an orderly end; then the process shall end, as `departure` says.
   virtual void leave() = 0;
+
+  struct Departure {
+    bool waits_for_others = true;  ///< False: one of them is lost, and MPI's end would wait for it for ever.
+    bool ends_at_once = false;     ///< A thread was left behind: no destructors, no atexit.
+  };
+  Departure departure;
 };
 
 /// A world of one, without MPI.

@@ -26,6 +26,7 @@ Message parse_body(ByteReader& reader) {
       Begin begin;
       begin.run = reader.read<std::uint64_t>();
       begin.staging = read_string(reader);
+      begin.needs_model = reader.read<std::uint8_t>() != 0;
       return begin;
     }
     case 1: {
@@ -37,22 +38,26 @@ Message parse_body(ByteReader& reader) {
     }
     case 2:
       return Stop{};
-    case 3: {
+    case 3:
+      return Leave{reader.read<std::uint8_t>() != 0};
+    case 4:
+      return Alive{};
+    case 5: {
       Ready ready;
       ready.model_blocks = reader.read<std::uint32_t>();
       ready.cheap_blocks = reader.read<std::uint32_t>();
       return ready;
     }
-    case 4: {
+    case 6: {
       BlockDone done;
       done.block = BlockId{reader.read<std::uint32_t>()};
       done.offset_bytes = reader.read<std::uint64_t>();
       done.stored_bytes = reader.read<std::uint32_t>();
       return done;
     }
-    case 5:
+    case 7:
       return Finished{};
-    case 6: {
+    case 8: {
       Failed failed;
       failed.exit_code = reader.read<std::uint32_t>();
       failed.message = read_string(reader);
@@ -72,12 +77,15 @@ Bytes serialize(const Message& message) {
                  [&](const Begin& begin) {
                    writer.write(begin.run);
                    write_string(writer, begin.staging);
+                   writer.write(static_cast<std::uint8_t>(begin.needs_model));
                  },
                  [&](const Assign& assign) {
                    writer.write(static_cast<std::uint32_t>(assign.blocks.size()));
                    for (const BlockId block : assign.blocks) writer.write(number(block));
                  },
                  [](const Stop&) {},
+                 [&](const Leave& leave) { writer.write(static_cast<std::uint8_t>(leave.ranks_lost)); },
+                 [](const Alive&) {},
                  [&](const Ready& ready) {
                    writer.write(ready.model_blocks);
                    writer.write(ready.cheap_blocks);

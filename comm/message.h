@@ -15,10 +15,11 @@ namespace fz::comm {
 // From the coordinator.
 
 /// The job is set up; a worker may start. `run` numbers the starts of a compress job; `staging` names a restore's
-/// staging directory.
+/// staging directory; `needs_model` (set by the dispatcher) is false when all blocks are cheap.
 struct Begin {
   std::uint64_t run = 0;
   std::string staging;
+  bool needs_model = false;
   bool operator==(const Begin&) const = default;
 };
 /// Work on these blocks, in any order. All blocks that the worker reported before are safe.
@@ -26,9 +27,22 @@ struct Assign {
   std::vector<BlockId> blocks;
   bool operator==(const Assign&) const = default;
 };
-/// Nothing is left; answer Finished.
+/// Nothing is left: give up what you may still be working on, make what you wrote durable, answer Finished.
 struct Stop {
   bool operator==(const Stop&) const = default;
+};
+/// All living ranks have finished; the rank may end. When a rank was lost, nobody may wait for all: then it comes at
+/// the very end.
+struct Leave {
+  bool ranks_lost = false;
+  bool operator==(const Leave&) const = default;
+};
+
+// From both.
+
+/// "I am here." Sent now and then, so that silence means something.
+struct Alive {
+  bool operator==(const Alive&) const = default;
 };
 
 // From a worker.
@@ -57,7 +71,7 @@ struct Failed {
   bool operator==(const Failed&) const = default;
 };
 
-using Message = std::variant<Begin, Assign, Stop, Ready, BlockDone, Finished, Failed>;
+using Message = std::variant<Begin, Assign, Stop, Leave, Alive, Ready, BlockDone, Finished, Failed>;
 
 Bytes serialize(const Message& message);
 /// Throws Error(kLaunch): a message that does not parse comes from another version of the program.

@@ -1,5 +1,5 @@
-// The world over MPI. Messages are small; a send is buffered here until MPI is done with it, a receive is a probe that
-// never blocks.
+// The world over MPI. Messages are small; a send is buffered here until MPI is done with it, which for a dead rank is
+// never; a receive is a probe that never blocks. MPI reports no deaths: whoever listens judges silence.
 
 // The C interface only: the C++ one would need another library.
 #define OMPI_SKIP_MPICXX 1
@@ -8,16 +8,23 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <deque>
+#include <list>
 #include <thread>
 
 #include "base/machine.h"
+#include "base/stopwatch.h"
 #include "comm/launch.h"
 
 namespace fz::comm {
 namespace {
 
 constexpr int kTag = 1;
+constexpr std::chrono::milliseconds kProbePeriod(1);
+/// How long MPI may take to start.
+constexpr unsigned kStartSeconds = 600;
+/// How long rank 0's last words to the others may take, and how long they then wait to be ended by its abort.
+constexpr double kLastWordsSeconds = 1;
+constexpr std::chrono::seconds kAbortPeriod(3);
 constexpr int kMaxMessageBytes = 1 << 20;
 
 void require(int status, const char* what) {
@@ -34,9 +41,10 @@ class Post {
     Outgoing& outgoing = outgoing_.emplace_back();
     outgoing.bytes = serialize(message);
     FZ_CHECK(outgoing.bytes.size() <= kMaxMessageBytes);
-    require(MPI_Isend(outgoing.bytes.data(), static_cast<int>(outgoing.bytes.size()), MPI_BYTE, to, kTag,
-                      MPI_COMM_WORLD, &outgoing.request),
-            "send");
+    // An error means that the receiver is lost; its silence will tell.
+    const int status = MPI_Isend(outgoing.bytes.data(), static_cast<int>(outgoing.bytes.size()), MPI_BYTE, to, kTag,
+                                 MPI_COMM_WORLD, &outgoing.request);
+    if (status != MPI_SUCCESS) outgoing_.pop_back();
   }
 
   std::optional<Incoming> try_receive() {
@@ -55,10 +63,20 @@ class Post {
     return Incoming{Rank(static_cast<std::uint32_t>(status.MPI_SOURCE)), parse_message(bytes)};
   }
 
-  /// Completes what is on its way; called before MPI ends.
+  /// Completes what is on its way; called before MPI ends, when all ranks live.
   void flush() {
     for (Outgoing& outgoing : outgoing_) MPI_Wait(&outgoing.request, MPI_STATUS_IGNORE);
     outgoing_.clear();
+  }
+
+  /// True while something is on its way.
+  bool collect_sent() {
+    // All of them: a dead rank's message at the front must not keep the others.
+    outgoing_.remove_if([](Outgoing& outgoing) {
+      int done = 0;
+      return MPI_Test(&outgoing.request, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS || done != 0;
+    });
+    return !outgoing_.empty();
   }
 
  private:
@@ -67,22 +85,12 @@ class Post {
     MPI_Request request = MPI_REQUEST_NULL;
   };
 
-  void collect_sent() {
-    while (!outgoing_.empty()) {
-      int done = 0;
-      require(MPI_Test(&outgoing_.front().request, &done, MPI_STATUS_IGNORE), "test");
-      if (done == 0) return;
-      outgoing_.pop_front();
-    }
-  }
-
-  std::deque<Outgoing> outgoing_;  // a deque: the buffers must not move
+  std::list<Outgoing> outgoing_;  // a list: the buffers must not move
 };
 
 class MpiCoordinatorLink final : public CoordinatorLink {
  public:
-  MpiCoordinatorLink(Post& post, int size, InProcessHub& local)
-      : post_(post), size_(size), local_(local.coordinator()) {}
+  MpiCoordinatorLink(Post& post, int size, CoordinatorLink& local) : post_(post), size_(size), local_(local) {}
   int workers() const override { return size_; }
   void send(Rank to, const Message& message) override {
     if (number(to) == 0) {
@@ -96,8 +104,8 @@ class MpiCoordinatorLink final : public CoordinatorLink {
     return post_.try_receive();
   }
   void wait(std::chrono::milliseconds timeout) override {
-    // Wakes at once for the local worker; the others are looked for again after a millisecond.
-    local_.wait(std::min(timeout, std::chrono::milliseconds(1)));
+    // Wakes at once for the local worker; the others are looked for again soon.
+    local_.wait(std::min(timeout, kProbePeriod));
   }
 
  private:
@@ -111,14 +119,14 @@ class MpiWorkerLink final : public WorkerLink {
   MpiWorkerLink(Post& post, Rank rank) : post_(post), rank_(rank) {}
   Rank rank() const override { return rank_; }
   void send(const Message& message) override { post_.send(0, message); }
-  std::optional<Message> receive() override {
-    std::chrono::microseconds pause(50);
-    for (;;) {
-      if (auto incoming = post_.try_receive()) return std::move(incoming->message);
-      std::this_thread::sleep_for(pause);
-      pause = std::min(pause * 2, std::chrono::microseconds(2000));
-    }
+  std::optional<Message> try_receive() override {
+    if (auto incoming = post_.try_receive()) return std::move(incoming->message);
+    return std::nullopt;
   }
+  void wait(std::chrono::milliseconds timeout) override {
+    std::this_thread::sleep_for(std::min(timeout, kProbePeriod));
+  }
+  bool is_closed() const override { return false; }
 
  private:
   Post& post_;
@@ -128,12 +136,16 @@ class MpiWorkerLink final : public WorkerLink {
 class MpiWorld final : public World {
  public:
   MpiWorld() {
+    // It may hang, when a rank dies within it; then SIGALRM is the end.
+    ::alarm(kStartSeconds);
     int provided = 0;
     require(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "initialisation");
     if (provided < MPI_THREAD_FUNNELED) fail(ErrorCode::kLaunch, "MPI: no thread support; use another MPI build");
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
     exchange_core_masks();
+    ::alarm(0);
   }
 
   Rank rank() const override { return Rank(static_cast<std::uint32_t>(rank_)); }
@@ -152,7 +164,7 @@ class MpiWorld final : public World {
                        used, online);
   }
 
-  CoordinatorLink& coordinator_link(InProcessHub& local) override {
+  CoordinatorLink& coordinator_link(CoordinatorLink& local) override {
     coordinator_link_ = std::make_unique<MpiCoordinatorLink>(post_, size_, local);
     return *coordinator_link_;
   }
@@ -160,14 +172,32 @@ class MpiWorld final : public World {
     return worker_link_ ? *worker_link_ : *(worker_link_ = std::make_unique<MpiWorkerLink>(post_, rank()));
   }
 
+  void show_life(const Patience& patience) override {
+    if (rank_ != 0 || shown_.seconds() < patience.beat_seconds()) return;
+    shown_ = Stopwatch();
+    for (int to = 1; to < size_; ++to) post_.send(to, Alive{});
+  }
+
   void abort_all(int exit_code) override { MPI_Abort(MPI_COMM_WORLD, exit_code); }
 
   void leave() override {
+    if (!departure.waits_for_others) return leave_survivors();
     post_.flush();
     MPI_Finalize();
   }
 
  private:
+  /// MPI_Finalize would wait for the lost ranks too. Plain mpirun ends the job at the first rank that ends without it:
+  /// there an abort with code 0 is the way to end them all well. mpirun --enable-recovery ignores the abort, and waits
+  /// for each rank to end.
+  void leave_survivors() {
+    if (rank_ != 0) return std::this_thread::sleep_for(kAbortPeriod);
+    for (int to = 1; to < size_; ++to) post_.send(to, Leave{true});
+    const Stopwatch watch;
+    while (post_.collect_sent() && watch.seconds() < kLastWordsSeconds) std::this_thread::sleep_for(kProbePeriod);
+    MPI_Abort(MPI_COMM_WORLD, 0);
+  }
+
   /// Every rank of a node learns which cores the others may use.
   void exchange_core_masks() {
     MPI_Comm node;
@@ -188,6 +218,7 @@ class MpiWorld final : public World {
 
   int rank_ = 0;
   int size_ = 1;
+  Stopwatch shown_;
   std::vector<CoreMask> node_masks_;
   std::size_t node_rank_ = 0;
   Post post_;

@@ -1,7 +1,9 @@
 // How messages travel between the coordinator and its workers. Each link is used by one thread. Messages between the
-// same two ends keep their order; nothing is lost unless a process dies, which the transport need not notice.
+// same two ends keep their order; nothing is lost unless a process dies, which the transport need not notice: no call
+// waits for another process, and silence is judged by those who listen.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 
@@ -13,6 +15,18 @@ namespace fz::comm {
 struct Incoming {
   Rank from{};
   Message message;
+};
+
+/// How long silence may last. Every living rank shows itself several times in that.
+struct Patience {
+  double silence_seconds = 60;
+  double beat_seconds() const { return std::min(silence_seconds / 10, 5.0); }
+  /// The coordinator may be busy with a slow disk, and without it all is lost anyway.
+  double coordinator_silence_seconds() const { return 5 * silence_seconds; }
+  /// Before its first word: it may be loading a model.
+  double first_word_seconds = 60;
+  /// It writes the archive, while the other ranks have nothing to do but to stay.
+  double last_work_seconds = 3600;
 };
 
 /// The coordinator's end.
@@ -32,8 +46,20 @@ class WorkerLink {
   virtual ~WorkerLink() = default;
   virtual Rank rank() const = 0;
   virtual void send(const Message& message) = 0;
-  /// The next message; waits for it without spinning. Empty when the coordinator is gone and the worker shall end.
-  virtual std::optional<Message> receive() = 0;
+  virtual std::optional<Message> try_receive() = 0;
+  /// As the coordinator's.
+  virtual void wait(std::chrono::milliseconds timeout) = 0;
+  /// The coordinator has given up: nothing will come any more.
+  virtual bool is_closed() const = 0;
+
+  /// The next message, however long that takes; empty when the link is closed.
+  std::optional<Message> receive() {
+    while (!is_closed()) {
+      if (auto message = try_receive()) return message;
+      wait(std::chrono::seconds(1));
+    }
+    return std::nullopt;
+  }
 };
 
 }  // namespace fz::comm

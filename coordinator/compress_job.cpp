@@ -121,8 +121,8 @@ std::uint64_t CompressJob::raw_bytes() const {
   return raw_bytes;
 }
 
-std::vector<Scheduler::Item> CompressJob::items() const {
-  std::vector<Scheduler::Item> items;
+std::vector<WorkItem> CompressJob::items() const {
+  std::vector<WorkItem> items;
   for (std::uint32_t i = 0; i < plan_.blocks.size(); ++i) {
     if (belongs_to(BlockId{i}, part_) && !finished_.contains(BlockId{i}))
       items.push_back({BlockId{i}, !plan_.uses_model(plan_.blocks[i])});

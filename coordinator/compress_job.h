@@ -49,8 +49,8 @@ class CompressJob {
   /// Of this run's part.
   std::uint64_t raw_bytes() const;
 
-  comm::Begin begin() const { return {run_, {}}; }
-  std::vector<Scheduler::Item> items() const;
+  comm::Begin begin() const { return {run_, {}, false}; }
+  std::vector<WorkItem> items() const;
   /// Records finished blocks durably.
   void commit(DoneBlocks done);
   /// After all blocks of a whole job: the archive under its final name.

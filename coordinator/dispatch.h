@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "comm/transport.h"
@@ -14,13 +15,18 @@ namespace fz::coordinator {
 using DoneBlocks = std::span<const std::pair<Rank, comm::BlockDone>>;
 
 struct DispatchHooks {
-  /// Makes these blocks durable; only then do their ranks hear again.
+  /// Makes these blocks durable; only then do their ranks hear again. Each block comes once.
   std::function<void(DoneBlocks)> commit;
   /// Called often: progress, interruption. May throw.
   std::function<void()> idle;
+  /// A rank was lost, has failed, or is back.
+  std::function<void(const std::string&)> warn = [](const std::string&) {};
 };
 
-/// Throws the Error of a worker that failed.
-void dispatch(Scheduler& scheduler, comm::CoordinatorLink& link, const comm::Begin& begin, const DispatchHooks& hooks);
+/// True when all ranks have finished and may leave; false when one was lost on the way: then the others stay for
+/// comm::World::leave(). Throws the Error of a worker that failed when no
+/// other worker can help, and Error(kLaunch) when blocks were set aside.
+bool dispatch(Scheduler& scheduler, comm::CoordinatorLink& link, const comm::Begin& begin,
+              const comm::Patience& patience, const DispatchHooks& hooks);
 
 }  // namespace fz::coordinator

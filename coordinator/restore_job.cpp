@@ -4,8 +4,8 @@
 
 namespace fz::coordinator {
 
-std::vector<Scheduler::Item> block_items(const shard::ArchiveReader& archive, const std::vector<BlockId>& blocks) {
-  std::vector<Scheduler::Item> items;
+std::vector<WorkItem> block_items(const shard::ArchiveReader& archive, const std::vector<BlockId>& blocks) {
+  std::vector<WorkItem> items;
   for (const BlockId block : blocks)
     items.push_back({block, !shard::needs_model(archive.blocks()[number(block)].codec)});
   // The slow ones first: then ranks finish together.
@@ -15,12 +15,6 @@ std::vector<Scheduler::Item> block_items(const shard::ArchiveReader& archive, co
 
 RestoreJob::RestoreJob(const RestoreRequest& request)
     : request_(request), archive_(request.archive), selection_(archive_, request.patterns) {}
-
-bool RestoreJob::needs_model() const {
-  const std::vector<BlockId> blocks = selection_.blocks();
-  return std::any_of(blocks.begin(), blocks.end(),
-                     [&](BlockId block) { return shard::needs_model(archive_.blocks()[number(block)].codec); });
-}
 
 void RestoreJob::prepare() {
   std::vector<const shard::FileEntry*> entries;

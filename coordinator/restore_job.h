@@ -13,7 +13,7 @@
 namespace fz::coordinator {
 
 /// The blocks as work: those that need no model are cheap and go out in batches.
-std::vector<Scheduler::Item> block_items(const shard::ArchiveReader& archive, const std::vector<BlockId>& blocks);
+std::vector<WorkItem> block_items(const shard::ArchiveReader& archive, const std::vector<BlockId>& blocks);
 
 struct RestoreRequest {
   std::filesystem::path archive;
@@ -29,12 +29,11 @@ class RestoreJob {
 
   const shard::ArchiveReader& archive() const { return archive_; }
   const shard::Selection& selection() const { return selection_; }
-  bool needs_model() const;
 
   /// Checks the target and prepares the staging directory.
   void prepare();
-  comm::Begin begin() const { return {0, target_->staging_name()}; }
-  std::vector<Scheduler::Item> items() const { return block_items(archive_, selection_.blocks()); }
+  comm::Begin begin() const { return {0, target_->staging_name(), false}; }
+  std::vector<WorkItem> items() const { return block_items(archive_, selection_.blocks()); }
   /// After all blocks: everything under its final name.
   void publish() { target_->publish(); }
   void abandon() noexcept;

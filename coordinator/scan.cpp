@@ -1,17 +1,13 @@
 #include "coordinator/scan.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <memory>
+#include <cstring>
 #include <system_error>
 
 #include "base/display.h"
-#include "base/file.h"
 #include "base/interruption.h"
 
 namespace fz::coordinator {
@@ -20,18 +16,23 @@ namespace {
 constexpr std::size_t kHeadSampleBytes = 64u << 10;
 constexpr std::size_t kMiddleSampleBytes = 16u << 10;
 
-std::string reason() {
-  return std::generic_category().message(errno);
-}
-
-[[noreturn]] void cannot(const char* verb, const std::string& path) {
-  const std::string why = reason();
-  fail(ErrorCode::kInput, "{}: cannot {}: {}", display_text(path), verb, why);
+/// Whether the next eight bytes are all printable ASCII: most text is, and a scan reads the head of every file.
+bool is_printable_word(std::string_view text) {
+  if (text.size() < sizeof(std::uint64_t)) return false;
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHigh = 0x80 * kOnes;
+  std::uint64_t word = 0;
+  std::memcpy(&word, text.data(), sizeof(word));
+  const bool is_ascii = (word & kHigh) == 0;
+  const bool has_delete = ((word + kOnes) & kHigh) != 0;                        // 0x7F + 1
+  const bool has_control = (((word | kHigh) - 0x20 * kOnes) & kHigh) != kHigh;  // a borrow from the bit set above
+  return is_ascii && !has_delete && !has_control;
 }
 
 class Walk {
  public:
-  Walk(const std::vector<std::string>& excluded, const Warn& warn) : excluded_(excluded), warn_(warn) {}
+  Walk(const FileTree& files, const std::vector<std::string>& excluded, const Warn& warn)
+      : files_(files), excluded_(excluded), warn_(warn) {}
 
   /// `source` is an absolute path; `path` the name in the archive. A link is followed only when it is an input itself.
   void add(const std::string& source, const std::string& path, bool is_input) {
@@ -40,8 +41,7 @@ class Walk {
     if (const std::string problem = shard::path_problem(path); !problem.empty()) {
       fail(ErrorCode::kInput, "{}: cannot be archived: {}", display_text(source), problem);
     }
-    struct stat status;
-    if ((is_input ? ::stat(source.c_str(), &status) : ::lstat(source.c_str(), &status)) != 0) cannot("read", source);
+    const struct stat status = files_.status(source, is_input);
     shard::PlanEntry entry;
     entry.file.path = path;
     entry.file.mode = status.st_mode & 07777;
@@ -55,11 +55,13 @@ class Walk {
     } else if (S_ISDIR(status.st_mode)) {
       entry.file.type = shard::FileType::kDirectory;
       entries_.push_back(std::move(entry));
-      for (const std::string& name : names_in(source))
+      std::vector<std::string> names = files_.names_in(source);
+      std::sort(names.begin(), names.end());  // which is the order of the table
+      for (const std::string& name : names)
         add(source == "/" ? "/" + name : source + "/" + name, path + "/" + name, false);
     } else if (S_ISLNK(status.st_mode)) {
       entry.file.type = shard::FileType::kSymlink;
-      entry.file.target = link_target(source);
+      entry.file.target = files_.link_target(source);
       entries_.push_back(std::move(entry));
     } else {
       warn_(fmt::format("{}: skipped: neither file, directory nor symbolic link", display_text(source)));
@@ -70,41 +72,14 @@ class Walk {
 
  private:
   /// Also proves that the file can be read, before anything is written.
-  static shard::Kind kind_of_file(const std::string& source, std::uint64_t size_bytes) {
-    const File file = File::open_for_reading(source);
-    const std::size_t head_bytes = static_cast<std::size_t>(std::min<std::uint64_t>(size_bytes, kHeadSampleBytes));
-    const Bytes head = file.read_at(0, head_bytes);
-    if (sniff_kind(head) == shard::Kind::kBinary) return shard::Kind::kBinary;
+  shard::Kind kind_of_file(const std::string& source, std::uint64_t size_bytes) const {
+    const auto head_bytes = static_cast<std::size_t>(std::min<std::uint64_t>(size_bytes, kHeadSampleBytes));
+    if (sniff_kind(files_.read_at(source, 0, head_bytes)) == shard::Kind::kBinary) return shard::Kind::kBinary;
     if (size_bytes < 2 * (kHeadSampleBytes + kMiddleSampleBytes)) return shard::Kind::kText;
-    return sniff_kind(file.read_at(size_bytes / 2, kMiddleSampleBytes));
+    return sniff_kind(files_.read_at(source, size_bytes / 2, kMiddleSampleBytes));
   }
 
-  static std::vector<std::string> names_in(const std::string& source) {
-    const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(source.c_str()), ::closedir);
-    if (!directory) cannot("open directory", source);
-    std::vector<std::string> names;
-    for (;;) {
-      errno = 0;
-      const dirent* const item = ::readdir(directory.get());
-      if (item == nullptr) break;
-      const std::string name = item->d_name;
-      if (name != "." && name != "..") names.push_back(name);
-    }
-    if (errno != 0) cannot("read directory", source);
-    return names;
-  }
-
-  static std::string link_target(const std::string& source) {
-    std::string target(shard::kMaxPathBytes + 1, '\0');
-    const ssize_t size = ::readlink(source.c_str(), target.data(), target.size());
-    if (size < 0) cannot("read link", source);
-    if (size == 0 || static_cast<std::size_t>(size) > shard::kMaxPathBytes) {
-      fail(ErrorCode::kInput, "{}: cannot be archived: the link's target is too long", display_text(source));
-    }
-    target.resize(static_cast<std::size_t>(size));
-    return target;
-  }
-
+  const FileTree& files_;
   const std::vector<std::string>& excluded_;
   const Warn& warn_;
   std::vector<shard::PlanEntry> entries_;
@@ -140,6 +115,10 @@ shard::Kind sniff_kind(ByteSpan sample) {
   const std::string_view text = as_string_view(sample);
   std::size_t strange = 0;
   for (std::size_t i = 0; i < text.size();) {
+    if (is_printable_word(text.substr(i))) {
+      i += sizeof(std::uint64_t);
+      continue;
+    }
     const auto byte = static_cast<unsigned char>(text[i]);
     if (byte == 0) return shard::Kind::kBinary;
     const std::size_t length = utf8_sequence_bytes(text.substr(i));
@@ -152,9 +131,10 @@ shard::Kind sniff_kind(ByteSpan sample) {
   return strange * 8 > text.size() ? shard::Kind::kBinary : shard::Kind::kText;
 }
 
-ScanResult scan(const std::vector<std::string>& inputs, const std::vector<std::string>& excluded, const Warn& warn) {
+ScanResult scan(const std::vector<std::string>& inputs, const std::vector<std::string>& excluded, const Warn& warn,
+                const FileTree& files) {
   ScanResult result;
-  Walk walk(excluded, warn);
+  Walk walk(files, excluded, warn);
   for (const std::string& input : inputs) {
     const std::string name = input_name(input);
     for (const shard::PlanInput& earlier : result.inputs) {
@@ -165,7 +145,10 @@ ScanResult scan(const std::vector<std::string>& inputs, const std::vector<std::s
     }
     const std::string source = absolute_path(input);
     struct stat status;
-    if (::stat(source.c_str(), &status) != 0) cannot("open", input);
+    if (::stat(source.c_str(), &status) != 0) {
+      const std::string reason = std::generic_category().message(errno);
+      fail(ErrorCode::kInput, "{}: cannot open: {}", display_text(input), reason);
+    }
     result.inputs.push_back({name, source});
     // Below a followed link lies the real directory; only its real path can be compared with what is excluded.
     std::error_code error;
@@ -176,8 +159,10 @@ ScanResult scan(const std::vector<std::string>& inputs, const std::vector<std::s
   result.entries = walk.take();
   if (result.entries.empty())
     fail(ErrorCode::kInput, "{}: nothing to archive", inputs.empty() ? "" : display_text(inputs.front()));
-  std::sort(result.entries.begin(), result.entries.end(),
-            [](const auto& a, const auto& b) { return shard::path_less(a.file.path, b.file.path); });
+  const auto in_order = [](const auto& a, const auto& b) { return shard::path_less(a.file.path, b.file.path); };
+  if (!std::is_sorted(result.entries.begin(), result.entries.end(), in_order)) {  // inputs may come in any order
+    std::sort(result.entries.begin(), result.entries.end(), in_order);
+  }
   return result;
 }
 

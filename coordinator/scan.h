@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "coordinator/file_tree.h"
 #include "shard/plan.h"
 
 namespace fz::coordinator {
@@ -22,7 +23,8 @@ struct ScanResult {
 /// `excluded` are absolute paths (as `absolute_path` gives them) that are left out with all below: the output and its
 /// job directory. Throws Error(kInput) naming a path that cannot be read, Error(kUsage) when two inputs have the same
 /// name.
-ScanResult scan(const std::vector<std::string>& inputs, const std::vector<std::string>& excluded, const Warn& warn);
+ScanResult scan(const std::vector<std::string>& inputs, const std::vector<std::string>& excluded, const Warn& warn,
+                const FileTree& files = disk_files());
 
 /// The path without links and dots; its last component need not exist and, if a link, is kept.
 std::string absolute_path(const std::filesystem::path& path);

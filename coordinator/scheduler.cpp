@@ -5,12 +5,27 @@
 #include "base/error.h"
 
 namespace fz::coordinator {
+namespace {
 
-Scheduler::Scheduler(std::vector<Item> items, int ranks)
-    : queue_(items.begin(), items.end()), open_(items.size()), ranks_(static_cast<std::size_t>(ranks)) {
+/// Errors of the launch or the archive, not of a rank: another rank would have them too, and the user wants to know
+/// now.
+bool concerns_all(ErrorCode code) {
+  return code == ErrorCode::kUsage || code == ErrorCode::kModel || code == ErrorCode::kLaunch ||
+         code == ErrorCode::kCorrupt;
+}
+
+std::string blocks_text(std::size_t count) {
+  return count == 0 ? "it had no blocks"
+                    : fmt::format("its {} block{} dealt again", count, count == 1 ? " is" : "s are");
+}
+
+}  // namespace
+
+Scheduler::Scheduler(std::vector<WorkItem> items, int ranks, Rules rules, double now_seconds)
+    : pool_(std::move(items)), rules_(rules), ranks_(static_cast<std::size_t>(ranks)), able_(ranks) {
   FZ_CHECK(ranks >= 1);
-  for (const Item& item : items) is_cheap_[item.block] = item.is_cheap;
-  FZ_CHECK(is_cheap_.size() == items.size());
+  unfinished_ = ranks_.size();
+  for (RankState& state : ranks_) state.heard_seconds = now_seconds;
 }
 
 Scheduler::RankState& Scheduler::state_of(Rank rank) {
@@ -19,86 +34,171 @@ Scheduler::RankState& Scheduler::state_of(Rank rank) {
   return ranks_[number(rank)];
 }
 
-std::vector<Outgoing> Scheduler::on_ready(Rank rank, const comm::Ready& ready) {
+void Scheduler::on_heard(Rank rank, double now_seconds) {
+  RankState& state = state_of(rank);
+  state.heard_seconds = now_seconds;
+  if (!state.lost) return;
+  state.lost = false;
+  state.is_astray = true;
+  if (!state.finished) ++unfinished_;
+  if (!state.failed) ++able_;
+  notices_.push_back(fmt::format("rank {} is back", number(rank)));
+}
+
+std::vector<Outgoing> Scheduler::on_ready(Rank rank, const comm::Ready& ready, double now_seconds) {
   std::vector<Outgoing> outgoing;
   RankState& state = state_of(rank);
-  if (state.lost || state.stopped) return outgoing;
+  if (!state.is_able() || state.stopped) return outgoing;
+  state.is_astray = false;
   state.ready = ready;
-  deal(outgoing);
+  idle_.insert(number(rank));
+  deal(outgoing, now_seconds);
   return outgoing;
 }
 
-bool Scheduler::on_block_done(Rank rank, BlockId block) {
-  state_of(rank).assigned.erase(block);
-  if (is_cheap_.erase(block) == 0) return false;
-  --open_;
-  // The block may have been taken from a rank that was given up, and now be queued or dealt again.
-  std::erase_if(queue_, [&](const Item& item) { return item.block == block; });
-  return true;
+bool Scheduler::on_block_done(Rank rank, BlockId block, double now_seconds) {
+  RankState& state = state_of(rank);
+  if (std::erase(state.assigned, block) > 0) {
+    Pace& pace = pace_[pool_.is_cheap(block) ? 1 : 0];
+    pace.sum_seconds += now_seconds - state.assigned_seconds;
+    ++pace.blocks;
+  }
+  return pool_.finish(block);
 }
 
-std::vector<Outgoing> Scheduler::after_done() {
+std::vector<Outgoing> Scheduler::after_done(double now_seconds) {
   std::vector<Outgoing> outgoing;
-  deal(outgoing);
+  deal(outgoing, now_seconds);
+  return outgoing;
+}
+
+std::vector<BlockId> Scheduler::take_from(std::uint32_t rank) {
+  idle_.erase(rank);
+  ranks_[rank].ready.reset();
+  return std::exchange(ranks_[rank].assigned, {});
+}
+
+std::vector<Outgoing> Scheduler::on_failed(Rank rank, const comm::Failed& failed, double now_seconds) {
+  std::vector<Outgoing> outgoing;
+  RankState& state = state_of(rank);
+  const auto code = static_cast<ErrorCode>(failed.exit_code);
+  // After Stop: what it wrote before may not be durable.
+  if (state.stopped) throw Error(code, failed.message);
+  if (state.failed) return outgoing;
+  if (!state.lost) --able_;
+  state.failed = true;
+  const std::vector<BlockId> blocks = take_from(number(rank));
+  bool another_may_help = all_blocks_done() || (able_ > 0 && !concerns_all(code));
+  for (const BlockId block : blocks) another_may_help = pool_.fail(block) && another_may_help;
+  if (!another_may_help) throw Error(code, failed.message);
+  notices_.push_back(
+      fmt::format("rank {} gets no more work, {}: {}", number(rank), blocks_text(blocks.size()), failed.message));
+  deal(outgoing, now_seconds);
   return outgoing;
 }
 
 void Scheduler::on_finished(Rank rank) {
-  state_of(rank).finished = true;
+  RankState& state = state_of(rank);
+  if (!std::exchange(state.finished, true) && !state.lost) --unfinished_;
 }
 
-std::vector<Outgoing> Scheduler::on_rank_lost(Rank rank) {
+std::vector<Outgoing> Scheduler::on_rank_lost(Rank rank, double now_seconds) {
   RankState& state = state_of(rank);
   std::vector<Outgoing> outgoing;
   if (state.lost) return outgoing;
-  state.lost = true;
-  if (std::all_of(ranks_.begin(), ranks_.end(), [](const RankState& other) { return other.lost; })) {
+  state.lost = ever_lost_ = true;
+  if (!state.failed) --able_;
+  if (!state.finished) --unfinished_;
+  if (able_ == 0 && !all_blocks_done()) {
     fail(ErrorCode::kLaunch, "scheduler: every rank is lost; run the same command again to resume");
   }
-  // Back to the front, in order, so that they are not the last ones to be done.
-  for (auto block = state.assigned.rbegin(); block != state.assigned.rend(); ++block) {
-    if (const auto open = is_cheap_.find(*block); open != is_cheap_.end()) queue_.push_front({*block, open->second});
-  }
-  state.assigned.clear();
-  deal(outgoing);
+  const std::vector<BlockId> blocks = take_from(number(rank));
+  for (const BlockId block : blocks) pool_.lose(block);
+  notices_.push_back(fmt::format("rank {} is lost, nothing was heard of it for {:.0f} s; {}", number(rank),
+                                 now_seconds - state.heard_seconds, blocks_text(blocks.size())));
+  deal(outgoing, now_seconds);
   return outgoing;
 }
 
-bool Scheduler::finished() const {
-  return open_ == 0 &&
-         std::all_of(ranks_.begin(), ranks_.end(), [](const RankState& rank) { return rank.lost || rank.finished; });
+std::vector<Outgoing> Scheduler::on_time(double now_seconds) {
+  std::vector<Outgoing> outgoing;
+  for (std::uint32_t rank = 1; rank < ranks_.size(); ++rank) {
+    if (ranks_[rank].lost || now_seconds - ranks_[rank].heard_seconds < rules_.silence_seconds) continue;
+    const std::vector<Outgoing> more = on_rank_lost(Rank{rank}, now_seconds);
+    outgoing.insert(outgoing.end(), more.begin(), more.end());
+  }
+  if (all_blocks_done()) {
+    stop_all(outgoing, now_seconds);
+  } else if (pool_.waiting() == 0) {
+    deal_copies(outgoing, now_seconds);
+  }
+  return outgoing;
 }
 
-void Scheduler::deal(std::vector<Outgoing>& outgoing) {
-  const auto living = static_cast<std::size_t>(
-      std::count_if(ranks_.begin(), ranks_.end(), [](const RankState& state) { return !state.lost; }));
-  for (std::size_t index = 0; index < ranks_.size(); ++index) {
-    RankState& state = ranks_[index];
-    if (state.lost || state.stopped || !state.ready) continue;
-    const Rank rank{static_cast<std::uint32_t>(index)};
-    if (open_ == 0) {
-      state.stopped = true;
-      outgoing.push_back({rank, comm::Stop{}});
-      continue;
+void Scheduler::assign(std::uint32_t rank, std::vector<BlockId> blocks, std::vector<Outgoing>& outgoing,
+                       double now_seconds) {
+  RankState& state = ranks_[rank];
+  state.assigned = blocks;
+  state.assigned_seconds = now_seconds;
+  state.ready.reset();
+  outgoing.push_back({Rank{rank}, comm::Assign{std::move(blocks)}});
+}
+
+void Scheduler::deal(std::vector<Outgoing>& outgoing, double now_seconds) {
+  if (all_blocks_done()) return stop_all(outgoing, now_seconds);
+  while (!idle_.empty() && pool_.waiting() > 0) {
+    const std::uint32_t rank = *idle_.begin();
+    const auto able = static_cast<std::size_t>(able_);
+    idle_.erase(idle_.begin());
+    assign(rank, pool_.take(*ranks_[rank].ready, (pool_.waiting() + able - 1) / able), outgoing, now_seconds);
+  }
+}
+
+bool Scheduler::is_late(const RankState& state, BlockId block, double now_seconds) const {
+  const Pace& pace = pace_[pool_.is_cheap(block) ? 1 : 0];
+  if (pace.blocks == 0 || pool_.holders(block) != 1) return false;
+  const double mean_seconds = pace.sum_seconds / static_cast<double>(pace.blocks);
+  return now_seconds - state.assigned_seconds > rules_.late_factor * mean_seconds;
+}
+
+void Scheduler::deal_copies(std::vector<Outgoing>& outgoing, double now_seconds) {
+  if (idle_.empty()) return;
+  std::vector<BlockId> late;
+  for (const RankState& state : ranks_) {
+    for (const BlockId block : state.assigned) {
+      if (is_late(state, block, now_seconds)) late.push_back(block);
     }
-    comm::Assign assign{take(*state.ready, (queue_.size() + living - 1) / living)};
-    if (assign.blocks.empty()) continue;
-    state.assigned.insert(assign.blocks.begin(), assign.blocks.end());
-    state.ready.reset();
-    outgoing.push_back({rank, std::move(assign)});
+  }
+  auto next = late.begin();
+  while (!idle_.empty() && next != late.end()) {
+    const std::uint32_t rank = *idle_.begin();
+    const comm::Ready& ready = *ranks_[rank].ready;
+    const bool is_cheap = pool_.is_cheap(*next);
+    const std::size_t share = (static_cast<std::size_t>(late.end() - next) + idle_.size() - 1) / idle_.size();
+    const std::size_t most =
+        std::min<std::size_t>(share, std::max(is_cheap ? ready.cheap_blocks : ready.model_blocks, 1u));
+    std::vector<BlockId> blocks;
+    for (; next != late.end() && blocks.size() < most && pool_.is_cheap(*next) == is_cheap; ++next) {
+      pool_.take_copy(*next);
+      blocks.push_back(*next);
+    }
+    idle_.erase(idle_.begin());
+    assign(rank, std::move(blocks), outgoing, now_seconds);
   }
 }
 
-std::vector<BlockId> Scheduler::take(const comm::Ready& ready, std::size_t most) {
-  std::vector<BlockId> blocks;
-  if (queue_.empty()) return blocks;
-  const bool is_cheap = queue_.front().is_cheap;
-  const std::size_t capacity = std::max<std::uint32_t>(is_cheap ? ready.cheap_blocks : ready.model_blocks, 1);
-  while (!queue_.empty() && queue_.front().is_cheap == is_cheap && blocks.size() < std::min(capacity, most)) {
-    blocks.push_back(queue_.front().block);
-    queue_.pop_front();
+void Scheduler::stop_all(std::vector<Outgoing>& outgoing, double now_seconds) {
+  if (!done_seconds_) done_seconds_ = now_seconds;
+  const bool grace_is_over = now_seconds - *done_seconds_ > rules_.grace_seconds;
+  for (std::uint32_t rank = 0; rank < ranks_.size(); ++rank) {
+    RankState& state = ranks_[rank];
+    if (state.lost || state.stopped) continue;
+    // One that has just reported its last block will be ready in a moment.
+    if (!state.ready && !state.failed && state.assigned.empty() && !state.is_astray && !grace_is_over) continue;
+    state.stopped = true;
+    outgoing.push_back({Rank{rank}, comm::Stop{}});
   }
-  return blocks;
+  idle_.clear();
 }
 
 }  // namespace fz::coordinator

@@ -8,6 +8,7 @@
 #include "shard/shard_file.h"
 #include "worker/codec_store.h"
 #include "worker/tasks.h"
+#include "worker/write_gate.h"
 
 namespace fz::worker {
 namespace {
@@ -22,16 +23,14 @@ class CompressTask final : public Task {
     if (begin.run == 0) return;  // an earlier run had done everything; the job directory is gone
     plan_ = shard::read_plan(settings_.job_directory);
     reader_.emplace(plan_);
+    needs_model_ = begin.needs_model;
     run_ = begin.run;
     rank_ = rank;
   }
 
-  comm::Ready ready() override {
-    return codecs_.ready(shard::Direction::kEncode, plan_.block_bytes, !plan_.model.is_none());
-  }
+  comm::Ready ready() override { return codecs_.ready(shard::Direction::kEncode, plan_.block_bytes, needs_model_); }
 
   void process(std::span<const BlockId> blocks, const Report& report) override {
-    if (!writer_) writer_.emplace(settings_.job_directory, settings_.part, run_, rank_);
     const std::vector<shard::RawBlock> raws = read(blocks);
     const bool uses_model = plan_.uses_model(plan_.blocks[number(blocks.front())]);
     shard::TextCodec* const text = uses_model ? &codecs_.text() : nullptr;
@@ -40,10 +39,15 @@ class CompressTask final : public Task {
     if (settings_.check_decode) shard::decode_blocks(encoded, text, "check of the new archive", codecs_.pool());
     const StageScope stage(Stage::kInputOutput);
     for (const shard::StoredBlock& block : encoded) {
-      const shard::BlockPlace place = writer_->append(block);
-      report({block.header.id, place.offset_bytes, place.stored_bytes});
+      gate_.pass([&] {
+        if (!writer_) writer_.emplace(settings_.job_directory, settings_.part, run_, rank_);
+        const shard::BlockPlace place = writer_->append(block);
+        report({block.header.id, place.offset_bytes, place.stored_bytes});
+      });
     }
   }
+
+  void abandon() override { gate_.close(); }
 
  private:
   /// All of one kind: the scheduler deals them so.
@@ -70,7 +74,9 @@ class CompressTask final : public Task {
   CodecStore codecs_;
   shard::Plan plan_;
   std::optional<shard::CorpusReader> reader_;
+  WriteGate gate_;
   std::optional<shard::ShardWriter> writer_;
+  bool needs_model_ = false;
   std::uint64_t run_ = 0;
   Rank rank_{};
 };

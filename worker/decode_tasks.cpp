@@ -8,6 +8,7 @@
 #include "shard/selection.h"
 #include "worker/codec_store.h"
 #include "worker/tasks.h"
+#include "worker/write_gate.h"
 
 namespace fz::worker {
 namespace {
@@ -19,8 +20,10 @@ class DecodeTask : public Task {
           shard::require_model(archive_, text.identity());
         }) {}
 
+  void begin(const comm::Begin& begin, Rank) override { needs_model_ = begin.needs_model; }
+
   comm::Ready ready() override {
-    return codecs_.ready(shard::Direction::kDecode, archive_.header().block_bytes, needs_model());
+    return codecs_.ready(shard::Direction::kDecode, archive_.header().block_bytes, needs_model_);
   }
 
   void process(std::span<const BlockId> ids, const Report& report) override {
@@ -35,15 +38,8 @@ class DecodeTask : public Task {
   }
 
  protected:
-  /// Whether any block of the job does.
-  virtual bool needs_model() const = 0;
   /// May be called by several threads at once, for different blocks.
   virtual void use(BlockId block, const Bytes& raw) = 0;
-
-  bool any_needs_model(std::span<const BlockId> ids) const {
-    return std::any_of(ids.begin(), ids.end(),
-                       [&](BlockId id) { return shard::needs_model(archive_.blocks()[number(id)].codec); });
-  }
 
   const shard::ArchiveReader archive_;
 
@@ -59,6 +55,7 @@ class DecodeTask : public Task {
   }
 
   CodecStore codecs_;
+  bool needs_model_ = false;
 };
 
 class RestoreTask final : public DecodeTask {
@@ -66,38 +63,40 @@ class RestoreTask final : public DecodeTask {
   RestoreTask(RestoreSettings settings, Resources resources)
       : DecodeTask(settings.archive, std::move(resources)),
         target_(std::move(settings.target)),
-        selection_(archive_, settings.patterns),
-        needs_model_(any_needs_model(selection_.blocks())) {}
+        selection_(archive_, settings.patterns) {}
 
-  void begin(const comm::Begin& begin, Rank) override { staging_ = target_ / begin.staging; }
+  void begin(const comm::Begin& begin, Rank rank) override {
+    DecodeTask::begin(begin, rank);
+    staging_ = target_ / begin.staging;
+  }
+
+  void abandon() override { gate_.close(); }
 
   void finish() override { File::open_for_reading(staging_).sync_filesystem(); }
 
  private:
   void use(BlockId block, const Bytes& raw) override {
     for (const shard::Selection::Piece& piece : selection_.pieces(block)) {
-      // The staging directory is private and holds no links yet.
-      File file = File::open_for_update(staging_ / archive_.entries()[piece.entry].path);
-      file.write_at(piece.file_offset, ByteSpan(raw).subspan(piece.block_offset, piece.size_bytes));
-      file.close();
+      gate_.pass([&] {
+        // The staging directory is private and holds no links yet.
+        File file = File::open_for_update(staging_ / archive_.entries()[piece.entry].path);
+        file.write_at(piece.file_offset, ByteSpan(raw).subspan(piece.block_offset, piece.size_bytes));
+        file.close();
+      });
     }
   }
 
-  bool needs_model() const override { return needs_model_; }
-
   std::filesystem::path target_;
   shard::Selection selection_;
-  bool needs_model_;
+  WriteGate gate_;
   std::filesystem::path staging_;
 };
 
 class VerifyTask final : public DecodeTask {
  public:
   using DecodeTask::DecodeTask;
-  void begin(const comm::Begin&, Rank) override {}
 
  private:
-  bool needs_model() const override { return archive_.needs_model(); }
   void use(BlockId, const Bytes&) override {}  // decoding has compared the hash
 };
 

@@ -17,6 +17,8 @@ void pull_blocks(comm::WorkerLink& link, Task& task) {
       task.finish();
       link.send(comm::Finished{});
       return;
+    } else if (std::holds_alternative<comm::Alive>(*message)) {
+      continue;
     } else {
       fail(ErrorCode::kLaunch, "rank {}: unexpected message; do all ranks run the same fz-dist?", number(link.rank()));
     }

@@ -20,7 +20,10 @@ class Task {
   virtual comm::Ready ready() = 0;
   /// Works on the blocks and reports each when its result is durable, or as durable as the job needs it.
   virtual void process(std::span<const BlockId> blocks, const Report& report) = 0;
-  /// After the last block: whatever was written and not synced.
+  /// From another thread, while this one may be in ready() or process(): on return nothing is being written, and
+  /// nothing will be any more. What process() reports after it is not heard.
+  virtual void abandon() {}
+  /// After the last block, or after abandon() and from its thread: whatever was written and not synced.
   virtual void finish() {}
 };
 

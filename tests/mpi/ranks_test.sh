@@ -69,7 +69,7 @@ wait $pid 2> /dev/null
 sleep 1.5  # the ranks follow their mpirun
 timeout 1.2 mpirun --oversubscribe --allow-run-as-root -n 2 "$program" compress c -o killed.fz $options > /dev/null 2>&1
 sleep 1.5
-if [ -e killed.fz.job ] || [ ! -e killed.fz ]; then "$program" compress c -o killed.fz $options || die "resume alone"; fi
+if [ -e killed.fz.job ] || [ ! -e killed.fz ]; then patiently "$program" compress c -o killed.fz $options || die "resume alone"; fi
 cmp plain.fz killed.fz || die "the archive resumed on other ranks differs"
 
 # A scheduler's warning before the time limit reaches every rank; the job ends with the code that asks for a requeue.

@@ -89,12 +89,12 @@ void run_job(const coordinator::CompressRequest& request, const SimOptions& opti
   coordinator::Scheduler scheduler(job.items(), options.ranks);
   int commits = 0;
   try {
-    coordinator::dispatch(scheduler, hub.coordinator(), job.begin(),
+    coordinator::dispatch(scheduler, hub.coordinator(), job.begin(), {},
                           {[&](coordinator::DoneBlocks done) {
                              if (commits++ == options.die_after_commits) throw Died();
                              job.commit(done);
                            },
-                           [] {}});
+                           [] {}, [](const std::string&) {}});
   } catch (...) {
     join();
     throw;
@@ -225,8 +225,8 @@ TEST(CompressSim, AFileThatChangesIsAnError) {
   });
   coordinator::Scheduler scheduler(job.items(), 1);
   test::expect_error(ErrorCode::kInput, "text-0: changed", [&] {
-    coordinator::dispatch(scheduler, hub.coordinator(), job.begin(),
-                          {[&](coordinator::DoneBlocks done) { job.commit(done); }, [] {}});
+    coordinator::dispatch(scheduler, hub.coordinator(), job.begin(), {},
+                          {[&](coordinator::DoneBlocks done) { job.commit(done); }, [] {}, [](const std::string&) {}});
   });
   hub.close();
   worker.join();
@@ -240,15 +240,15 @@ TEST(CompressSim, ALostRankIsReplaced) {
   coordinator::CompressJob job(request);
   coordinator::Scheduler scheduler(job.items(), 2);
   const Rank lost{1};
-  scheduler.on_ready(lost, {});  // takes the first block and is never heard of again
-  scheduler.on_rank_lost(lost);
+  scheduler.on_ready(lost, {}, 0);  // takes the first block and is never heard of again
+  scheduler.on_rank_lost(lost, 0);
   comm::InProcessHub hub(2);
   std::thread worker([&] {
     auto task = worker::make_compress_task({shard::job_directory_of(request.output), false}, resources(1));
     worker::run_worker(hub.worker(Rank{0}), *task);
   });
-  coordinator::dispatch(scheduler, hub.coordinator(), job.begin(),
-                        {[&](coordinator::DoneBlocks done) { job.commit(done); }, [] {}});
+  coordinator::dispatch(scheduler, hub.coordinator(), job.begin(), {},
+                        {[&](coordinator::DoneBlocks done) { job.commit(done); }, [] {}, [](const std::string&) {}});
   worker.join();
   job.merge();
   EXPECT_TRUE(test::read_text(request.output) == reference);

@@ -58,14 +58,14 @@ class ShardsSim : public testing::Test {
     int blocks = 0;
     bool died = false;
     try {
-      coordinator::dispatch(scheduler, hub.coordinator(), job.begin(),
+      coordinator::dispatch(scheduler, hub.coordinator(), job.begin(), {},
                             {[&](coordinator::DoneBlocks done) {
                                for (std::size_t i = 0; i < done.size(); ++i) {
                                  if (blocks++ == dies_at) throw Died();
                                  job.commit(done.subspan(i, 1));
                                }
                              },
-                             [] {}});
+                             [] {}, [](const std::string&) {}});
     } catch (const Died&) {
       died = true;
     }

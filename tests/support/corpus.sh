@@ -21,4 +21,18 @@ same_tree() {
     diff <(cd "$1" && find . -printf '%p %m %T@ %y %l\n' | sort) <(cd "$2" && find . -printf '%p %m %T@ %y %l\n' | sort)
 }
 
+# patiently COMMAND...: again as long as the ranks of a killed run have not ended and hold the job directory.
+patiently() {
+  local deadline=$((SECONDS + 60)) status
+  while :; do
+    "$@" 2> patiently.err
+    status=$?
+    { [ $status -eq 8 ] && grep -q 'another run' patiently.err && [ $SECONDS -lt $deadline ]; } || break
+    sleep 0.2
+  done
+  cat patiently.err >&2
+  rm -f patiently.err
+  return $status
+}
+
 die() { echo "FAILED: $*" >&2; exit 1; }

@@ -7,7 +7,9 @@
 namespace fz::comm {
 namespace {
 
-const std::vector<Message> kMessages = {Begin{7, ".fz-partial-abc"},
+const std::vector<Message> kMessages = {Begin{7, ".fz-partial-abc", true},
+                                        Leave{true},
+                                        Alive{},
                                         Assign{{BlockId{3}, BlockId{9}}},
                                         Assign{},
                                         Stop{},

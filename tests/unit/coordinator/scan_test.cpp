@@ -106,6 +106,16 @@ TEST(SniffKind, TellsTextFromBinary) {
   EXPECT_EQ(kind(test::make_noise(1, 4000).substr(1)), Kind::kBinary);
   EXPECT_EQ(kind("\x01\x02\x03\x04"), Kind::kBinary);
   EXPECT_EQ(kind("\xE2\x82\xAC\xE2\x82"), Kind::kText);  // a sample that cuts a character
+  // Text is looked at eight bytes at a time: a strange one is seen in any place.
+  for (std::size_t i = 0; i < 24; ++i) {
+    std::string text(24, 'a');
+    text[i] = '\0';
+    EXPECT_EQ(kind(text), Kind::kBinary) << i;
+  }
+  const auto is_strange = [&](char byte) { return kind(std::string(40, byte)) == Kind::kBinary; };
+  for (const char byte : {' ', '~', '\t', '\n', '\r', '\x1b'}) EXPECT_FALSE(is_strange(byte)) << int{byte};
+  for (const char byte : {'\x01', '\x08', '\x0e', '\x1f', '\x7f', '\x80', '\xff'})
+    EXPECT_TRUE(is_strange(byte)) << int{byte};
 }
 
 ScanResult scanned(std::vector<std::pair<std::string, std::uint64_t>> files, Kind kind = Kind::kText) {

@@ -40,7 +40,7 @@ using List = std::vector<comm::Message>;
 
 TEST(Worker, PullsUntilStopped) {
   RecordingTask task;
-  const List sent = run(task, {comm::Begin{3, ""}, comm::Assign{{BlockId{1}, BlockId{2}}}, comm::Stop{}}, true);
+  const List sent = run(task, {comm::Begin{3, "", false}, comm::Assign{{BlockId{1}, BlockId{2}}}, comm::Stop{}}, true);
   EXPECT_EQ(task.log, "begin 3 at 0;block 1;block 2;finish;");
   EXPECT_EQ(sent, (List{comm::Ready{2, 5}, comm::BlockDone{BlockId{1}, 10, 20}, comm::BlockDone{BlockId{2}, 10, 20},
                         comm::Ready{2, 5}, comm::Finished{}}));
