@@ -129,8 +129,9 @@ void File::drop_cached(std::uint64_t offset_bytes, std::uint64_t size_bytes) con
                         POSIX_FADV_DONTNEED);
 }
 
-bool File::try_lock() const {
-  while (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+bool File::try_lock(LockKind kind) const {
+  const int operation = (kind == LockKind::kExclusive ? LOCK_EX : LOCK_SH) | LOCK_NB;
+  while (::flock(descriptor_, operation) != 0) {
     if (errno == EWOULDBLOCK) return false;
     if (errno != EINTR) fail(ErrorCode::kOutput, "{}: cannot lock: {}", path_.string(), reason());
   }
@@ -142,6 +143,11 @@ void File::close() {
   const int descriptor = descriptor_;
   descriptor_ = -1;
   if (::close(descriptor) != 0) fail(ErrorCode::kOutput, "{}: cannot close: {}", path_.string(), reason());
+}
+
+bool is_present(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::symlink_status(path, error).type() != std::filesystem::file_type::not_found;
 }
 
 Bytes read_file(const std::filesystem::path& path, std::uint64_t limit_bytes) {
@@ -165,6 +171,24 @@ void replace_file(const std::filesystem::path& path, ByteSpan bytes) {
     ::unlink(temporary.c_str());
     throw;
   }
+}
+
+bool create_file_once(const std::filesystem::path& path, ByteSpan bytes, const std::filesystem::path& temporary) {
+  ::unlink(temporary.c_str());
+  File file = File::create(temporary);
+  file.append(bytes);
+  file.sync();
+  file.close();
+  // A hard link, because file systems shared by nodes know no rename that spares an existing target.
+  bool created = ::link(temporary.c_str(), path.c_str()) == 0;
+  if (!created && errno != EEXIST) {
+    // No hard links here: a check and a rename leave a small gap, but nothing better is to be had.
+    created = !is_present(path);
+    if (created) rename_durably(temporary, path);
+  }
+  ::unlink(temporary.c_str());
+  sync_directory(parent_directory(path));
+  return created;
 }
 
 void sync_directory(const std::filesystem::path& path) {

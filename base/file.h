@@ -10,6 +10,12 @@
 
 namespace fz {
 
+/// Advisory locks belong to an open file and end with the process that opened it, however that ends.
+enum class LockKind {
+  kExclusive,
+  kShared,  ///< Several may hold it, but none beside an exclusive one.
+};
+
 /// An open file descriptor.
 class File {
  public:
@@ -45,8 +51,8 @@ class File {
   /// Asks the system to forget what it holds of this range in memory, so that a reading comes from the disk. What is
   /// not written back yet stays.
   void drop_cached(std::uint64_t offset_bytes, std::uint64_t size_bytes) const;
-  /// Takes the exclusive advisory lock of this open file; false when another process (or another open) holds it.
-  bool try_lock() const;
+  /// Takes the lock of this open file; false when another process (or another open) holds one that stands against it.
+  bool try_lock(LockKind kind = LockKind::kExclusive) const;
   /// Closes and reports a failed close as an Error; the destructor closes silently.
   void close();
 
@@ -56,11 +62,19 @@ class File {
   std::filesystem::path path_;
 };
 
+/// Whether anything has this name, be it a link to nowhere.
+bool is_present(const std::filesystem::path& path);
+
 /// The whole file, refused with Error(kInput) when larger than `limit_bytes`.
 Bytes read_file(const std::filesystem::path& path, std::uint64_t limit_bytes);
 
 /// Writes `bytes` beside `path`, syncs, and renames over it: the path holds the old content or the new, never a part.
 void replace_file(const std::filesystem::path& path, ByteSpan bytes);
+
+/// Gives `path` this content, durably, unless it exists already: then false. Of several processes on several nodes that
+/// do so at once exactly one succeeds, and nobody sees a part. `temporary` lies beside `path` and belongs to this
+/// caller alone; what is left there of an earlier try is replaced.
+bool create_file_once(const std::filesystem::path& path, ByteSpan bytes, const std::filesystem::path& temporary);
 
 /// Makes renames and creations in this directory durable.
 void sync_directory(const std::filesystem::path& path);

@@ -39,7 +39,7 @@ void schedule(const std::vector<std::string>& arguments) {
   simulation::Outcome outcome;
   double seconds = 0;
   {
-    coordinator::Journal journal(path);
+    coordinator::Journal journal(path, {});
     std::vector<std::pair<BlockId, shard::BlockPlace>> places;
     const Stopwatch watch;
     outcome = simulation::run(cluster, [&](std::span<const BlockId> done) {

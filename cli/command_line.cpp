@@ -27,6 +27,7 @@ std::unique_ptr<CLI::App> make_command_line(Context& context) {
   app->require_subcommand(0, 1);
   app->get_formatter()->column_width(34);
   add_compress(*app, context);
+  add_merge(*app, context);
   add_decompress(*app, context);
   add_extract(*app, context);
   add_list(*app, context);

@@ -33,6 +33,7 @@ void add_extract(CLI::App& app, Context& context);
 void add_list(CLI::App& app, Context& context);
 void add_info(CLI::App& app, Context& context);
 void add_verify(CLI::App& app, Context& context);
+void add_merge(CLI::App& app, Context& context);
 void add_recover(CLI::App& app, Context& context);
 void add_run(CLI::App& app, Context& context);
 void add_status(CLI::App& app, Context& context);

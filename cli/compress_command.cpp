@@ -7,6 +7,7 @@
 #include "base/interruption.h"
 #include "base/log.h"
 #include "cli/compress_estimate.h"
+#include "cli/part_check.h"
 #include "cli/session.h"
 #include "coordinator/compress_job.h"
 
@@ -16,6 +17,7 @@ namespace {
 struct CompressOptions {
   std::vector<std::string> inputs;
   std::string output;
+  std::string shard;  ///< "I/N", which the parser has checked; empty: the whole job.
   bool force = false;
   std::string coder = "mixed";
   std::uint64_t block_bytes = 0;  ///< 0: chosen.
@@ -53,11 +55,31 @@ std::uint32_t block_bytes_of(const CompressOptions& options) {
   return static_cast<std::uint32_t>(options.block_bytes);
 }
 
+/// One process makes a shard by itself; several would all do the same work.
+shard::JobPart part_of(const CompressOptions& options, const Context& context) {
+  if (options.shard.empty()) return std::nullopt;
+  if (const int ranks = context.world.size(); ranks > 1) {
+    fail(ErrorCode::kLaunch,
+         "compress: --shard is for processes that know nothing of each other, as in job arrays, but {} ranks run "
+         "together; start one process a shard, or leave out --shard",
+         ranks);
+  }
+  return parse_part(options.shard);
+}
+
+std::string shard_report(const std::string& output, const coordinator::CompressJob& job, const Part& part,
+                         double seconds) {
+  return fmt::format("{}: shard {} is finished: {} of {} blocks, {:.2f} s; after all shards: fz-dist merge {}", output,
+                     part_text(part), coordinator::blocks_of_part(job.plan(), part), job.plan().blocks.size(), seconds,
+                     output);
+}
+
 coordinator::CompressRequest request_of(const CompressOptions& options, const std::filesystem::path& output,
                                         Workplace& workplace, const Context& context) {
   coordinator::CompressRequest request;
   request.inputs = options.inputs;
   request.output = output;
+  request.part = part_of(options, context);
   request.force = options.force;
   request.excluded = log_files(options.work, context.world.size());
   request.options.coder = coder_of(options.coder);
@@ -105,12 +127,14 @@ void dry_run(const CompressOptions& options, const std::filesystem::path& output
 
 void compress(const CompressOptions& options, const Context& context) {
   const Stopwatch watch;
+  const shard::JobPart part = part_of(options, context);
   const std::filesystem::path output = output_of(options);
   Workplace workplace(context, options.work);
   log_line(LogLevel::kInfo, "compressing into {} with {}", output.string(),
            describe_ranks(context, workplace.threads()));
   const auto make_task = [&] {
-    return worker::make_compress_task({shard::job_directory_of(output), options.check_decode}, workplace.resources());
+    return worker::make_compress_task({shard::job_directory_of(output), options.check_decode, part},
+                                      workplace.resources());
   };
   if (options.dry_run && !context.world.coordinates()) return;
   if (!context.world.coordinates()) return work_for_coordinator(context, options.work, make_task);
@@ -132,10 +156,11 @@ void compress(const CompressOptions& options, const Context& context) {
   } else {
     reused_raw_bytes = job.reused_raw_bytes();
     if (job.reused_blocks() > 0) {
-      report_note(context, options.work, "resume",
-                  fmt::format("{}: resuming: {} of {} blocks are there", output.string(), job.reused_blocks(),
-                              job.plan().blocks.size()),
-                  {{"reused_blocks", job.reused_blocks()}, {"total_blocks", job.plan().blocks.size()}});
+      const std::uint64_t total_blocks = coordinator::blocks_of_part(job.plan(), part);
+      report_note(
+          context, options.work, "resume",
+          fmt::format("{}: resuming: {} of {} blocks are there", output.string(), job.reused_blocks(), total_blocks),
+          {{"reused_blocks", job.reused_blocks()}, {"total_blocks", total_blocks}});
     }
     BlockWork work;
     work.verb = "compressing";
@@ -144,13 +169,18 @@ void compress(const CompressOptions& options, const Context& context) {
     work.task = make_task();
     work.commit = [&](coordinator::DoneBlocks done) { job.commit(done); };
     work.raw_bytes_of = [&](BlockId id) { return job.plan().blocks[number(id)].raw_bytes; };
-    work.total_raw_bytes = job.plan().corpus_bytes();
+    work.total_raw_bytes = job.raw_bytes();
     work.has_ratio = true;
     work.done_raw_bytes = reused_raw_bytes;
     work.done_blocks = job.reused_blocks();
     work.done_stored_bytes = job.reused_stored_bytes();
     coordinate(context, options.work, std::move(work));
-    job.merge();
+    if (!part) job.merge();
+  }
+  if (part) {
+    report_result(context, options.work, shard_report(output.string(), job, *part, watch.seconds()),
+                  {{"shard", options.shard}, {"raw_bytes", job.raw_bytes()}, {"seconds", watch.seconds()}});
+    return report_profile(context, options.work, workplace);
   }
   const coordinator::ArchiveSize size = job.finished_size();
   const auto raw = static_cast<double>(size.raw_bytes);
@@ -178,7 +208,8 @@ void add_compress(CLI::App& app, Context& context) {
   command->footer(
       "Paths are stored as tar does: 'compress a/corpus/' holds corpus/... Symbolic links are stored as links;\n"
       "devices, pipes and sockets are skipped. While it works, OUT.fz.job/ holds what is finished; the same\n"
-      "command given again resumes.");
+      "command given again resumes. With --shard, N runs with I from 1 to N, at the same time or not, on one machine\n"
+      "or many that share the directory, do the work together, and 'fz-dist merge OUT.fz' then makes the archive.");
   command->add_option("INPUT", options->inputs, "Files and directories")->required()->check(check_not_braces);
   command->add_option("-o,--output", options->output, "The archive; default: NAME.fz in the working directory")
       ->type_name("OUT.fz");
@@ -196,6 +227,11 @@ void add_compress(CLI::App& app, Context& context) {
       ->type_name("SIZE")
       ->transform(CLI::AsSizeValue(false))
       ->check(check_block_bytes);
+  command
+      ->add_option("--shard", options->shard,
+                   "Make only the I-th of N parts of the blocks, and no archive: see 'fz-dist merge'")
+      ->type_name("I/N")
+      ->check(check_part);
   command->add_flag("--check-decode", options->check_decode, "Decode each block after coding it, and compare");
   command->add_flag("-n,--dry-run", options->dry_run,
                     "Only scan and plan, and estimate size, time and memory from samples; write nothing");

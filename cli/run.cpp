@@ -116,7 +116,7 @@ int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostre
   try {
     world = comm::World::join();
   } catch (const Error& error) {
-    say(err, display_text(error.what()));
+    if (comm::speaks_for_launch(comm::process_environment)) say(err, display_text(error.what()));
     return error.exit_code();
   }
   int exit_code = 0;

@@ -1,15 +1,14 @@
 // fz-dist verify
 #include <algorithm>
-#include <charconv>
 #include <iostream>
 #include <map>
-#include <optional>
 
 #include "base/display.h"
 #include "base/interruption.h"
 #include "base/log.h"
 #include "cli/events.h"
 #include "cli/keep_going_task.h"
+#include "cli/part_check.h"
 #include "cli/recovery_hint.h"
 #include "cli/session.h"
 #include "coordinator/restore_job.h"
@@ -26,28 +25,6 @@ struct VerifyOptions {
   std::string part;  ///< "I/N", which the parser has checked; empty: everything.
   WorkOptions work;
 };
-
-struct Part {
-  std::uint64_t number = 1;  ///< From 1.
-  std::uint64_t count = 1;
-};
-
-std::optional<Part> parse_part(const std::string& text) {
-  constexpr std::uint64_t kMaxParts = 1'000'000'000;
-  Part part;
-  const char* const end = text.data() + text.size();
-  const auto number = std::from_chars(text.data(), end, part.number);
-  const bool has_slash = number.ec == std::errc() && number.ptr != end && *number.ptr == '/';
-  const auto count = has_slash ? std::from_chars(number.ptr + 1, end, part.count) : number;
-  const bool complete = has_slash && count.ec == std::errc() && count.ptr == end;
-  if (!complete || part.number < 1 || part.number > part.count || part.count > kMaxParts) return std::nullopt;
-  return part;
-}
-
-/// Empty: nothing is wrong.
-std::string check_part(const std::string& text) {
-  return parse_part(text) ? "" : fmt::format("'{}' is not I/N with 1 <= I <= N, as in 2/7", text);
-}
 
 /// The blocks of a part: each block is in one of the N parts, and they differ by one block at most.
 std::vector<BlockId> blocks_of(const shard::ArchiveReader& archive, const Part& part) {
@@ -100,7 +77,7 @@ void report_damage(const shard::ArchiveReader& archive, const std::map<BlockId, 
 }
 
 /// "", or " (part 2 of 7)".
-std::string part_text(const Part& part) {
+std::string in_part(const Part& part) {
   return part.count == 1 ? "" : fmt::format(" (part {} of {})", part.number, part.count);
 }
 
@@ -150,7 +127,7 @@ void verify(const VerifyOptions& options, const Context& context) {
                             options.quick ? "structure and stored bytes are intact:" : "intact:", blocks.size(),
                             options.quick ? "not decoded" : "decoded", raw_bytes, seconds,
                             static_cast<double>(raw_bytes) / 1000 / seconds,
-                            describe_ranks(context, workplace.threads()), part_text(part)),
+                            describe_ranks(context, workplace.threads()), in_part(part)),
                 {{"blocks", blocks.size()}, {"raw_bytes", raw_bytes}, {"seconds", seconds}});
   report_profile(context, options.work, workplace);
 }

@@ -63,6 +63,11 @@ void refuse_separate_worlds(int world_size, const Environment& environment) {
   }
 }
 
+bool speaks_for_launch(const Environment& environment) {
+  const std::string process = environment("SLURM_PROCID");
+  return process.empty() || process == "0";
+}
+
 std::unique_ptr<World> make_world_of_one() {
   return std::make_unique<WorldOfOne>();
 }

@@ -30,6 +30,9 @@ int announced_ranks(const Environment& environment);
 /// same work.
 void refuse_separate_worlds(int world_size, const Environment& environment);
 
+/// Pure. Whether this process should say what went wrong with the launch: of those that srun started one is enough.
+bool speaks_for_launch(const Environment& environment);
+
 /// The world of ranks that this process belongs to.
 class World {
  public:

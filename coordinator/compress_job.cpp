@@ -1,45 +1,12 @@
 #include "coordinator/compress_job.h"
 
-#include <algorithm>
-#include <cstdio>
+#include <unistd.h>
 
 #include "base/display.h"
-#include "base/interruption.h"
 #include "base/log.h"
 #include "shard/archive_reader.h"
-#include "shard/archive_writer.h"
 
 namespace fz::coordinator {
-namespace {
-
-constexpr std::uint64_t kMaxPlanBytes = std::uint64_t{1} << 34;
-
-bool is_present(const std::filesystem::path& path) {
-  std::error_code error;
-  return std::filesystem::symlink_status(path, error).type() != std::filesystem::file_type::not_found;
-}
-
-/// The highest run number among the shard files, for the case that the journal lost it.
-std::uint64_t last_run_in(const std::filesystem::path& directory) {
-  std::uint64_t last = 0;
-  std::error_code error;
-  for (const auto& item : std::filesystem::directory_iterator(directory, error)) {
-    unsigned long long run = 0;
-    if (std::sscanf(item.path().filename().c_str(), "shard-%llu-", &run) == 1)
-      last = std::max<std::uint64_t>(last, run);
-  }
-  return last;
-}
-
-shard::Check8 footer_check_of(const File& archive) {
-  const std::uint64_t size_bytes = archive.size_bytes();
-  shard::Check8 check{};
-  if (size_bytes >= shard::kFooterBytes) archive.read_at(size_bytes - 16, check.data(), check.size());
-  return check;
-}
-
-}  // namespace
-
 shard::Plan plan_corpus(const CompressRequest& request) {
   // The output and what comes with it are never archived.
   std::vector<std::string> excluded = request.excluded;
@@ -54,35 +21,38 @@ shard::Plan plan_corpus(const CompressRequest& request) {
   return plan;
 }
 
-CompressJob::CompressJob(const CompressRequest& request) : output_(request.output), force_(request.force) {
+CompressJob::CompressJob(const CompressRequest& request)
+    : output_(request.output), part_(request.part), force_(request.force) {
   if (is_present(output_)) {
     std::error_code error;
     if (std::filesystem::is_directory(output_, error)) {
       fail(ErrorCode::kOutput, "{}: is a directory; name the archive file with -o", output_.string());
     }
-    if (finish_interrupted_removal(request)) return;
+    if (!part_ && finish_interrupted_removal(request)) return;
+    // A run that was ended at its very last step has left it empty.
+    ::rmdir(shard::job_directory_of(output_).c_str());
     if (!force_) fail(ErrorCode::kOutput, "{}: exists already; pass --force to replace it", output_.string());
   }
   plan_ = plan_corpus(request);
-  directory_ = std::make_unique<JobDirectory>(shard::job_directory_of(output_));
-  open_job(request);
+  directory_ = std::make_unique<JobDirectory>(shard::job_directory_of(output_), part_);
+  if (part_) {
+    share_plan();
+  } else {
+    freeze_plan();
+  }
+  open_journal(request.warn);
 }
 
 /// The output is there, and the journal says that this very file was about to get its name: only the clean-up was
 /// missing.
 bool CompressJob::finish_interrupted_removal(const CompressRequest& request) {
   const std::filesystem::path job_path = shard::job_directory_of(output_);
-  if (!is_present(job_path / shard::kJournalName) || is_present(job_path / shard::kMergedName)) return false;
+  if (!is_present(job_path / shard::kJournalName)) return false;
   JobDirectory directory(job_path);
-  const auto commit = Journal(job_path / shard::kJournalName).content().commit;
-  const File archive = File::open_for_reading(output_);
-  if (!commit || commit->archive_bytes != archive.size_bytes() || commit->footer_check != footer_check_of(archive))
-    return false;
+  if (!is_merged(job_path, output_)) return false;
   if (is_present(job_path / shard::kPlanName)) {
     // The same corpus as then? Otherwise the user wants a new archive and must say so.
-    const shard::Plan wanted = plan_corpus(request);
-    const shard::Plan old = shard::parse_plan(read_file(job_path / shard::kPlanName, kMaxPlanBytes), job_path.string());
-    if (!plan_difference(old, wanted).empty()) return false;
+    if (!plan_difference(shard::read_plan(job_path), plan_corpus(request)).empty()) return false;
   }
   const shard::ArchiveReader reader(output_);
   finished_size_ = {reader.footer().corpus_bytes, reader.archive_bytes()};
@@ -90,45 +60,54 @@ bool CompressJob::finish_interrupted_removal(const CompressRequest& request) {
   return was_complete_ = true;
 }
 
-void CompressJob::open_job(const CompressRequest& request) {
+/// Takes over the plan in the directory, unless it differs: then says how.
+std::string CompressJob::adopt_plan() {
+  try {
+    shard::Plan old = shard::read_plan(directory_->path());
+    std::string difference = plan_difference(old, plan_);
+    if (difference.empty()) plan_ = std::move(old);
+    return difference;
+  } catch (const Error& error) {
+    return "its plan cannot be read";
+  }
+}
+
+void CompressJob::freeze_plan() {
   const std::filesystem::path plan_path = directory_->path() / shard::kPlanName;
   if (is_present(plan_path)) {
-    std::string difference;
-    try {
-      shard::Plan old = shard::parse_plan(read_file(plan_path, kMaxPlanBytes), plan_path.string());
-      difference = plan_difference(old, plan_);
-      if (difference.empty()) plan_ = std::move(old);
-    } catch (const Error& error) {
-      difference = "its plan cannot be read";
-    }
-    if (!difference.empty() && !force_) {
+    const std::string difference = adopt_plan();
+    if (difference.empty()) return;
+    if (!force_) {
       fail(ErrorCode::kInput,
            "{}: an unfinished run cannot be resumed: {}; remove this directory or pass --force to start afresh",
            directory_->path().string(), difference);
     }
-    if (!difference.empty()) directory_->clear();
-  } else {
-    directory_->clear();
   }
-  if (!is_present(plan_path)) replace_file(plan_path, shard::serialize_plan(plan_));
-  journal_ = std::make_unique<Journal>(directory_->path() / shard::kJournalName);
-  check_old_blocks(request.warn);
-  run_ = journal_->begin_run(last_run_in(directory_->path()));
+  directory_->clear();
+  replace_file(plan_path, shard::serialize_plan(plan_));
 }
 
-void CompressJob::check_old_blocks(const Warn& warn) {
-  Bytes stored;
-  for (const auto& [id, place] : journal_->content().blocks) {
-    if (number(id) >= plan_.blocks.size()) continue;
-    throw_if_interrupted();
-    try {
-      shard::read_finished_block(directory_->path(), place, plan_, id, stored);
-      finished_[id] = place;
-    } catch (const Error& error) {
-      warn(fmt::format("{}; the block is made again", error.what()));
-    }
+/// Whichever shard comes first decides; even with --force none discards what others are working on.
+void CompressJob::share_plan() {
+  const std::filesystem::path plan_path = directory_->path() / shard::kPlanName;
+  if (!is_present(plan_path)) {
+    create_file_once(plan_path, shard::serialize_plan(plan_),
+                     plan_path.native() + ".tmp-" + shard::name_of_part("shard", part_));
   }
+  const std::string difference = adopt_plan();
+  if (difference.empty()) return;
+  fail(ErrorCode::kInput,
+       "{}: shard {} does not fit what is there: {}; give all shards the same inputs and options, or remove this "
+       "directory to start afresh",
+       directory_->path().string(), part_text(*part_), difference);
+}
+
+void CompressJob::open_journal(const Warn& warn) {
+  journal_ = std::make_unique<Journal>(directory_->path() / shard::name_of_part(shard::kJournalName, part_),
+                                       shard::plan_check(plan_), part_);
+  finished_ = find_finished_blocks(*directory_, plan_, part_, warn);
   reused_blocks_ = finished_.size();
+  run_ = journal_->begin_run(directory_->last_run(part_));
 }
 
 std::uint64_t CompressJob::reused_raw_bytes() const {
@@ -143,10 +122,19 @@ std::uint64_t CompressJob::reused_stored_bytes() const {
   return stored_bytes;
 }
 
+std::uint64_t CompressJob::raw_bytes() const {
+  std::uint64_t raw_bytes = 0;
+  for (std::uint32_t i = 0; i < plan_.blocks.size(); ++i) {
+    if (belongs_to(BlockId{i}, part_)) raw_bytes += plan_.blocks[i].raw_bytes;
+  }
+  return raw_bytes;
+}
+
 std::vector<WorkItem> CompressJob::items() const {
   std::vector<WorkItem> items;
   for (std::uint32_t i = 0; i < plan_.blocks.size(); ++i) {
-    if (!finished_.contains(BlockId{i})) items.push_back({BlockId{i}, !plan_.uses_model(plan_.blocks[i])});
+    if (belongs_to(BlockId{i}, part_) && !finished_.contains(BlockId{i}))
+      items.push_back({BlockId{i}, !plan_.uses_model(plan_.blocks[i])});
   }
   return items;
 }
@@ -156,7 +144,7 @@ void CompressJob::commit(DoneBlocks done) {
   for (const auto& [rank, block] : done) {
     if (number(block.block) >= plan_.blocks.size())
       fail(ErrorCode::kLaunch, "rank {}: reports an unknown block", number(rank));
-    places.push_back({block.block, {run_, rank, block.offset_bytes, block.stored_bytes}});
+    places.push_back({block.block, {run_, rank, block.offset_bytes, block.stored_bytes, part_}});
   }
   journal_->add_blocks(places);
   log_line(LogLevel::kDebug, "journal: {} blocks committed", places.size());
@@ -164,44 +152,8 @@ void CompressJob::commit(DoneBlocks done) {
 }
 
 ArchiveSize CompressJob::merge() {
-  const std::filesystem::path merged_path = directory_->path() / shard::kMergedName;
-  std::error_code error;
-  std::filesystem::remove(merged_path, error);
-  // The header comes first but depends on what codecs the blocks have: look at the block headers before.
-  Bytes stored;
-  shard::Header header;
-  header.format_version = shard::kOldestFormatVersion;
-  header.block_bytes = plan_.block_bytes;
-  for (std::uint32_t i = 0; i < plan_.blocks.size(); ++i) {
-    const shard::BlockPlace& place = finished_.at(BlockId{i});
-    const std::filesystem::path path = directory_->path() / shard::shard_name(place.run, place.rank);
-    const Bytes head = File::open_for_reading(path).read_at(place.offset_bytes, shard::kBlockHeaderBytes);
-    const shard::Codec codec = shard::parse_block_header(head, path.string(), place.offset_bytes).codec;
-    header.format_version = std::max(header.format_version, shard::format_version_of(codec));
-    if (!shard::needs_model(codec)) continue;
-    header.token_coder = plan_.coder;
-    header.model = plan_.model;
-  }
-  File merged = File::create(merged_path);
-  shard::ArchiveWriter writer(merged, header);
-  for (std::uint32_t i = 0; i < plan_.blocks.size(); ++i) {
-    throw_if_interrupted();
-    const auto block =
-        shard::read_finished_block(directory_->path(), finished_.at(BlockId{i}), plan_, BlockId{i}, stored);
-    writer.append_block(block, stored);
-  }
-  const ArchiveSize size{plan_.corpus_bytes(), writer.finish(plan_.file_entries())};
-  merged.sync();
-  sync_directory(directory_->path());
-  journal_->add_commit({size.archive_bytes, footer_check_of(merged)});
-  merged.close();
-  if (force_) {
-    rename_durably(merged_path, output_);
-  } else {
-    rename_durably_without_replacing(merged_path, output_);
-  }
-  directory_->remove();
-  return finished_size_ = size;
+  FZ_CHECK(!part_);
+  return finished_size_ = merge_blocks(*directory_, *journal_, plan_, finished_, output_, force_);
 }
 
 }  // namespace fz::coordinator

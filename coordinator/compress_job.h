@@ -1,6 +1,7 @@
-// A compress job as rank 0 sees it: scan, plan, find what an interrupted run left, record finished blocks, merge. The
-// order of writes is that of docs/adr/0007-durable-truth-is-files.md: blocks are durable before the journal names them,
-// the archive before it gets its name, the name before the job directory goes. The block work itself is the workers'.
+// A compress job as rank 0 sees it: scan, plan, find what an interrupted run left, record finished blocks, merge. Or a
+// part of one (compress --shard), which ends when its blocks are recorded. The order of writes is that of
+// docs/adr/0007-durable-truth-is-files.md: blocks are durable before the journal names them, the archive before it gets
+// its name, the name before the job directory goes. The block work itself is the workers'.
 #pragma once
 
 #include <filesystem>
@@ -12,6 +13,7 @@
 #include "coordinator/dispatch.h"
 #include "coordinator/job_directory.h"
 #include "coordinator/journal.h"
+#include "coordinator/merge.h"
 #include "coordinator/planning.h"
 
 namespace fz::coordinator {
@@ -25,7 +27,8 @@ struct ModelChoice {
 struct CompressRequest {
   std::vector<std::string> inputs;
   std::filesystem::path output;
-  bool force = false;                 ///< Replace an existing output; discard a job that does not fit.
+  shard::JobPart part{};
+  bool force = false;  ///< Replace an existing output; discard a job that does not fit (never when `part` is set).
   std::vector<std::string> excluded;  ///< Absolute paths that are no part of the corpus, beside the output: logs.
   PlanOptions options;
   /// Called when the plan has text; may throw Error(kModel) and the like.
@@ -36,11 +39,6 @@ struct CompressRequest {
 /// What would be done; writes nothing. Throws Error as the job would for bad inputs.
 shard::Plan plan_corpus(const CompressRequest& request);
 
-struct ArchiveSize {
-  std::uint64_t raw_bytes = 0;
-  std::uint64_t archive_bytes = 0;
-};
-
 class CompressJob {
  public:
   /// Everything up to the first block; nothing is written when the inputs are bad or the output exists. Throws Error.
@@ -49,29 +47,35 @@ class CompressJob {
   /// An earlier run had done everything but removing its job directory; that is done now.
   bool was_complete() const { return was_complete_; }
   const shard::Plan& plan() const { return plan_; }
+  /// Of this run's part.
   std::uint64_t reused_blocks() const { return reused_blocks_; }
   std::uint64_t reused_raw_bytes() const;
   std::uint64_t reused_stored_bytes() const;
+  /// Of this run's part.
+  std::uint64_t raw_bytes() const;
 
   comm::Begin begin() const { return {run_, {}, false}; }
   std::vector<WorkItem> items() const;
   /// Records finished blocks durably.
   void commit(DoneBlocks done);
-  /// After all blocks: the archive under its final name.
+  /// After all blocks of a whole job: the archive under its final name.
   ArchiveSize merge();
   const ArchiveSize& finished_size() const { return finished_size_; }
 
  private:
   bool finish_interrupted_removal(const CompressRequest& request);
-  void open_job(const CompressRequest& request);
-  void check_old_blocks(const Warn& warn);
+  std::string adopt_plan();
+  void freeze_plan();
+  void share_plan();
+  void open_journal(const Warn& warn);
 
   std::filesystem::path output_;
+  shard::JobPart part_;
   bool force_ = false;
   shard::Plan plan_;
   std::unique_ptr<JobDirectory> directory_;
   std::unique_ptr<Journal> journal_;
-  std::map<BlockId, shard::BlockPlace> finished_;
+  FinishedBlocks finished_;
   std::uint64_t run_ = 0;
   std::uint64_t reused_blocks_ = 0;
   bool was_complete_ = false;

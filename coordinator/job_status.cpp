@@ -14,25 +14,22 @@
 namespace fz::coordinator {
 namespace {
 
-constexpr std::uint64_t kMaxPlanBytes = std::uint64_t{1} << 34;
-
 /// To open anything else might wait for ever.
 bool is_regular(const std::filesystem::path& path) {
   std::error_code error;
   return std::filesystem::symlink_status(path, error).type() == std::filesystem::file_type::regular;
 }
 
-/// The files of the directory that are called `name`, or `name` and a suffix: each part of a job has its own.
-std::vector<std::filesystem::path> files_called(const std::filesystem::path& directory, const std::string& name) {
-  std::vector<std::filesystem::path> paths;
+/// Which parts of the job have a file of this kind.
+std::vector<shard::JobPart> parts_with(const std::filesystem::path& directory, const char* name) {
+  std::vector<shard::JobPart> parts;
   std::error_code error;
   for (const auto& item : std::filesystem::directory_iterator(directory, error)) {
-    const std::string found = item.path().filename().string();
-    if ((found == name || found.starts_with(name + "-")) && is_regular(item.path())) paths.push_back(item.path());
+    const auto part = shard::part_of_name(item.path().filename().string(), name);
+    if (part && is_regular(item.path())) parts.push_back(*part);
   }
   if (error) fail(ErrorCode::kInput, "{}: cannot read: {}", display_text(directory.native()), error.message());
-  std::sort(paths.begin(), paths.end());
-  return paths;
+  return parts;
 }
 
 /// Takes the lock for a moment: the file system has no gentler question.
@@ -46,8 +43,8 @@ Liveness probe(const std::filesystem::path& lock) {
 
 Liveness probe_all(const std::filesystem::path& directory) {
   Liveness liveness = Liveness::kNotRunning;
-  for (const std::filesystem::path& lock : files_called(directory, shard::kLockName)) {
-    const Liveness one = probe(lock);
+  for (const shard::JobPart& part : parts_with(directory, shard::kLockName)) {
+    const Liveness one = probe(directory / shard::name_of_part(shard::kLockName, part));
     if (one == Liveness::kRunning) return one;
     if (one == Liveness::kUnknown) liveness = one;
   }
@@ -58,14 +55,13 @@ double seconds_of(const struct statx_timestamp& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
-/// From the creation of the run's first shard file to the last write into any.
-std::optional<double> duration_seconds(const std::filesystem::path& directory, std::uint64_t run,
-                                       const std::set<Rank>& ranks) {
+/// From the creation of the first of these shard files to the last write into any.
+std::optional<double> duration_seconds(const std::filesystem::path& directory, const std::set<std::string>& files) {
   std::optional<double> begin;
   std::optional<double> end;
-  for (const Rank rank : ranks) {
+  for (const std::string& file : files) {
     struct statx status;
-    const std::filesystem::path path = directory / shard::shard_name(run, rank);
+    const std::filesystem::path path = directory / file;
     if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_BTIME | STATX_MTIME, &status) != 0) continue;
     if ((status.stx_mask & STATX_BTIME) == 0) return std::nullopt;
     begin = std::min(begin.value_or(seconds_of(status.stx_btime)), seconds_of(status.stx_btime));
@@ -75,18 +71,19 @@ std::optional<double> duration_seconds(const std::filesystem::path& directory, s
   return *end - *begin;
 }
 
-std::optional<double> speed_of_last_run(const std::filesystem::path& directory, const JournalContent& journal,
-                                        const shard::Plan& plan) {
-  std::uint64_t run = 0;
-  for (const auto& [id, place] : journal.blocks) run = std::max(run, place.run);
+/// Of the last run on each part, together.
+std::optional<double> speed_of_last_runs(const std::filesystem::path& directory, const JournalContent& journal,
+                                         const shard::Plan& plan) {
+  std::map<shard::JobPart, std::uint64_t> last_runs;
+  for (const auto& [id, place] : journal.blocks) last_runs[place.part] = std::max(last_runs[place.part], place.run);
   std::uint64_t raw_bytes = 0;
-  std::set<Rank> ranks;
+  std::set<std::string> files;
   for (const auto& [id, place] : journal.blocks) {
-    if (place.run != run || number(id) >= plan.blocks.size()) continue;
+    if (place.run != last_runs[place.part] || number(id) >= plan.blocks.size()) continue;
     raw_bytes += plan.blocks[number(id)].raw_bytes;
-    ranks.insert(place.rank);
+    files.insert(shard::shard_name(place.part, place.run, place.rank));
   }
-  const auto seconds = duration_seconds(directory, run, ranks);
+  const auto seconds = duration_seconds(directory, files);
   if (!seconds || raw_bytes == 0) return std::nullopt;
   return static_cast<double>(raw_bytes) / *seconds;
 }
@@ -96,16 +93,17 @@ std::optional<double> speed_of_last_run(const std::filesystem::path& directory, 
 JobStatus read_job_status(const std::filesystem::path& job_directory) {
   JobStatus status;
   status.liveness = probe_all(job_directory);
-  const std::filesystem::path plan_path = job_directory / shard::kPlanName;
-  if (!is_regular(plan_path)) return status;
-  const shard::Plan plan = shard::parse_plan(read_file(plan_path, kMaxPlanBytes), plan_path.string());
+  if (!is_regular(job_directory / shard::kPlanName)) return status;
+  const shard::Plan plan = shard::read_plan(job_directory);
   status.has_plan = true;
   status.total_bytes = plan.corpus_bytes();
   status.total_blocks = plan.blocks.size();
   status.model = plan.model;
   JournalContent all;
-  for (const std::filesystem::path& path : files_called(job_directory, shard::kJournalName)) {
-    JournalContent journal = read_journal(path);
+  const shard::Check8 plan_check = shard::plan_check(plan);
+  for (const shard::JobPart& part : parts_with(job_directory, shard::kJournalName)) {
+    JournalContent journal = read_journal(job_directory / shard::name_of_part(shard::kJournalName, part), part);
+    if (journal.plan_check != plan_check) continue;
     all.runs += journal.runs;
     all.blocks.merge(journal.blocks);
   }
@@ -116,7 +114,7 @@ JobStatus read_job_status(const std::filesystem::path& job_directory) {
     status.done_bytes += plan.blocks[number(id)].raw_bytes;
     status.stored_bytes += place.stored_bytes;
   }
-  status.bytes_per_second = speed_of_last_run(job_directory, all, plan);
+  status.bytes_per_second = speed_of_last_runs(job_directory, all, plan);
   return status;
 }
 

@@ -5,10 +5,14 @@
 namespace fz::coordinator {
 namespace {
 
-// File: magic, then records of fixed size: type, three numbers and a check. Fixed size makes a torn tail easy to see.
-constexpr std::string_view kJournalMagic("FZjrnl\x00\x01", 8);
+// File: magic and the plan's check, then records of fixed size: type, numbers and a check. Fixed size makes a torn tail
+// easy to see.
+constexpr std::string_view kJournalMagic("FZjrnl\x00\x02", 8);
+constexpr std::size_t kHeadBytes = 8 + 8;
 constexpr std::size_t kRecordBytes = 1 + 4 + 8 + 4 + 8 + 4 + 8;
-constexpr std::uint64_t kRecordsAtOnce = 10'000;
+constexpr std::size_t kRecordsAtOnce = 4096;
+/// Nobody starts a job as often; leaves room to count on from what a file says.
+constexpr std::uint64_t kMaxRuns = std::uint64_t{1} << 48;
 
 enum class RecordType : std::uint8_t { kRun = 1, kBlock = 2, kCommit = 3 };
 
@@ -48,13 +52,14 @@ std::optional<Record> read_record(ByteSpan bytes) {
   return record;
 }
 
-void apply(JournalContent& content, const Record& record) {
+void apply(JournalContent& content, const Record& record, const shard::JobPart& part) {
   switch (record.type) {
     case RecordType::kRun:
       content.runs = std::max(content.runs, record.run);
       break;
     case RecordType::kBlock:
-      content.blocks[BlockId{record.block}] = {record.run, Rank{record.rank}, record.offset_bytes, record.stored_bytes};
+      content.blocks[BlockId{record.block}] = {record.run, Rank{record.rank}, record.offset_bytes, record.stored_bytes,
+                                               part};
       break;
     case RecordType::kCommit: {
       // The footer check travels in the two numbers that a commit has no other use for.
@@ -67,49 +72,59 @@ void apply(JournalContent& content, const Record& record) {
   }
 }
 
-void require_journal(const File& file) {
-  const std::size_t magic_bytes = std::min<std::uint64_t>(kJournalMagic.size(), file.size_bytes());
-  const Bytes begin = file.read_at(0, magic_bytes);
-  if (as_string_view(begin) == kJournalMagic.substr(0, magic_bytes)) return;
-  fail(ErrorCode::kCorrupt, "{}: not a journal of this version; remove the job directory to start afresh",
-       file.path().string());
-}
+/// What a journal file holds, and where its last whole record ends; 0: not even its head is whole.
+struct ReadJournal {
+  JournalContent content;
+  std::uint64_t end_bytes = 0;
+};
 
-/// Applies the records up to the first that is torn or damaged; returns where that one begins. A few at a time: what
-/// the file claims to hold is not to be believed.
-std::uint64_t read_records(const File& file, JournalContent& content) {
+ReadJournal read(const File& file, const shard::JobPart& part) {
   const std::uint64_t size_bytes = file.size_bytes();
-  std::uint64_t end = std::min<std::uint64_t>(kJournalMagic.size(), size_bytes);
-  while (size_bytes - end >= kRecordBytes) {
-    const std::uint64_t count = std::min((size_bytes - end) / kRecordBytes, kRecordsAtOnce);
-    const Bytes records = file.read_at(end, static_cast<std::size_t>(count * kRecordBytes));
-    for (std::size_t i = 0; i < count; ++i, end += kRecordBytes) {
-      const auto record = read_record(ByteSpan(records).subspan(i * kRecordBytes, kRecordBytes));
-      if (!record) return end;
-      apply(content, *record);
+  const Bytes head = file.read_at(0, static_cast<std::size_t>(std::min<std::uint64_t>(size_bytes, kHeadBytes)));
+  const std::string_view magic = as_string_view(head).substr(0, kJournalMagic.size());
+  if (magic != kJournalMagic.substr(0, magic.size())) {
+    fail(ErrorCode::kCorrupt, "{}: not a journal of this version; remove it, and what it named is made again",
+         file.path().string());
+  }
+  ReadJournal journal;
+  if (head.size() < kHeadBytes) return journal;
+  std::copy_n(head.begin() + 8, 8, journal.content.plan_check.begin());
+  journal.end_bytes = kHeadBytes;
+  for (;;) {
+    const std::uint64_t records =
+        std::min<std::uint64_t>((size_bytes - journal.end_bytes) / kRecordBytes, kRecordsAtOnce);
+    if (records == 0) return journal;
+    const Bytes bytes = file.read_at(journal.end_bytes, static_cast<std::size_t>(records) * kRecordBytes);
+    for (std::size_t begin = 0; begin < bytes.size(); begin += kRecordBytes) {
+      const auto record = read_record(ByteSpan(bytes).subspan(begin, kRecordBytes));
+      if (!record) return journal;
+      apply(journal.content, *record, part);
+      journal.end_bytes += kRecordBytes;
     }
   }
-  return end;
 }
 
 }  // namespace
 
-JournalContent read_journal(const std::filesystem::path& path) {
-  const File file = File::open_for_reading(path, false);
-  require_journal(file);
-  JournalContent content;
-  read_records(file, content);
-  return content;
+JournalContent read_journal(const std::filesystem::path& path, const shard::JobPart& part) {
+  return read(File::open_for_reading(path), part).content;
 }
 
-Journal::Journal(const std::filesystem::path& path) : file_(File::open_for_appending(path)) {
-  require_journal(file_);
-  if (file_.size_bytes() < kJournalMagic.size()) {
+Journal::Journal(const std::filesystem::path& path, const shard::Check8& plan_check, const shard::JobPart& part)
+    : file_(File::open_for_appending(path)), part_(part) {
+  ReadJournal journal = read(file_, part);
+  if (journal.end_bytes == 0 || journal.content.plan_check != plan_check) {
+    journal = {};
+    journal.content.plan_check = plan_check;
     file_.truncate(0);
-    file_.append(as_byte_span(kJournalMagic));
-  } else if (const std::uint64_t end = read_records(file_, content_); end != file_.size_bytes()) {
-    file_.truncate(end);
+    ByteWriter head;
+    head.write_bytes(as_byte_span(kJournalMagic));
+    head.write_bytes(plan_check);
+    file_.append(head.bytes());
+  } else if (journal.end_bytes != file_.size_bytes()) {
+    file_.truncate(journal.end_bytes);
   }
+  content_ = std::move(journal.content);
   file_.sync();
   sync_directory(path.parent_path());
 }
@@ -126,6 +141,10 @@ std::uint64_t Journal::begin_run(std::uint64_t used) {
   ByteWriter writer;
   Record record;
   record.run = std::max(content_.runs, used) + 1;
+  if (record.run == 0 || record.run > kMaxRuns) {
+    fail(ErrorCode::kCorrupt, "{}: or a shard file beside it has an impossible run number; remove the job directory",
+         file_.path().string());
+  }
   write_record(writer, record);
   append(writer.bytes());
   return content_.runs = record.run;
@@ -138,6 +157,7 @@ void Journal::add_blocks(std::span<const std::pair<BlockId, shard::BlockPlace>> 
     write_record(writer, {RecordType::kBlock, number(id), place.run, number(place.rank), place.offset_bytes,
                           place.stored_bytes});
     content_.blocks[id] = place;
+    FZ_CHECK(place.part == part_);
   }
   append(writer.bytes());
 }

@@ -25,10 +25,12 @@ void cut(std::vector<shard::PlanBlock>& blocks, std::uint64_t raw_offset, std::u
   }
 }
 
-bool same_file(const shard::PlanEntry& a, const shard::PlanEntry& b) {
+bool same_file(const shard::PlanEntry& a, shard::PlanEntry b) {
   if (a.file.type == FileType::kDirectory && b.file.type == FileType::kDirectory) {
     return a.file.path == b.file.path && a.file.mode == b.file.mode;
   }
+  // The offset follows from the sizes of the files before: where it alone differs, it is one of those that has changed.
+  b.file.raw_offset = a.file.raw_offset;
   return a == b;
 }
 

@@ -126,4 +126,8 @@ Plan parse_plan(ByteSpan bytes, const std::string& source) {
   return plan;
 }
 
+Check8 plan_check(const Plan& plan) {
+  return check8(serialize_plan(plan));
+}
+
 }  // namespace fz::shard

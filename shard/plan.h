@@ -60,5 +60,7 @@ std::string source_path(const Plan& plan, const FileEntry& entry);
 Bytes serialize_plan(const Plan& plan);
 /// Throws Error(kCorrupt).
 Plan parse_plan(ByteSpan bytes, const std::string& source);
+/// Tells plans apart; what is written for one plan names it by this.
+Check8 plan_check(const Plan& plan);
 
 }  // namespace fz::shard

@@ -1,17 +1,58 @@
 #include "shard/shard_file.h"
 
+#include <charconv>
+
 namespace fz::shard {
+namespace {
+
+constexpr const char* kShardPrefix = "shard";
+constexpr std::string_view kOf = "-of-";
+constexpr std::uint64_t kMaxPlanBytes = std::uint64_t{1} << 34;
+
+}  // namespace
 
 std::filesystem::path job_directory_of(const std::filesystem::path& output) {
   return output.native() + ".job";
 }
 
-std::string shard_name(std::uint64_t run, Rank rank) {
-  return fmt::format("shard-{}-{}", run, number(rank));
+std::string name_of_part(const char* name, const JobPart& part) {
+  return part ? fmt::format("{}-{}", name, part_text(*part, kOf)) : name;
 }
 
-ShardWriter::ShardWriter(const std::filesystem::path& job_directory, std::uint64_t run, Rank rank)
-    : file_(File::create(job_directory / shard_name(run, rank))), run_(run), rank_(rank) {
+std::optional<JobPart> part_of_name(std::string_view file_name, const char* name) {
+  if (file_name == name) return JobPart{};
+  const std::string prefix = fmt::format("{}-", name);
+  if (!file_name.starts_with(prefix)) return std::nullopt;
+  const JobPart part = parse_part(file_name.substr(prefix.size()), kOf);
+  // Only as we write it: without leading zeros.
+  if (!part || name_of_part(name, part) != file_name) return std::nullopt;
+  return part;
+}
+
+std::string shard_name(const JobPart& part, std::uint64_t run, Rank rank) {
+  return fmt::format("{}-{}-{}", name_of_part(kShardPrefix, part), run, number(rank));
+}
+
+std::optional<std::uint64_t> run_of_shard_name(std::string_view file_name, const JobPart& part) {
+  const std::string prefix = name_of_part(kShardPrefix, part) + "-";
+  if (!file_name.starts_with(prefix)) return std::nullopt;
+  std::uint64_t run = 0;
+  const char* const end = file_name.data() + file_name.size();
+  const auto parsed = std::from_chars(file_name.data() + prefix.size(), end, run);
+  std::uint32_t rank = 0;
+  const bool has_rank = parsed.ec == std::errc() && parsed.ptr != end && *parsed.ptr == '-' &&
+                        std::from_chars(parsed.ptr + 1, end, rank).ptr == end;
+  if (!has_rank || shard_name(part, run, Rank{rank}) != file_name) return std::nullopt;
+  return run;
+}
+
+Plan read_plan(const std::filesystem::path& job_directory) {
+  const std::filesystem::path path = job_directory / kPlanName;
+  return parse_plan(read_file(path, kMaxPlanBytes), path.string());
+}
+
+ShardWriter::ShardWriter(const std::filesystem::path& job_directory, const JobPart& part, std::uint64_t run, Rank rank)
+    : file_(File::create(job_directory / shard_name(part, run, rank))), part_(part), run_(run), rank_(rank) {
   // The journal will name blocks in this file: its directory entry must be as durable as they are.
   sync_directory(job_directory);
 }
@@ -23,7 +64,7 @@ BlockPlace ShardWriter::append(const StoredBlock& block) {
   stored.insert(stored.end(), block.payload.begin(), block.payload.end());
   file_.append(stored);
   file_.sync();
-  const BlockPlace place{run_, rank_, end_, static_cast<std::uint32_t>(stored.size())};
+  const BlockPlace place{run_, rank_, end_, static_cast<std::uint32_t>(stored.size()), part_};
   end_ += stored.size();
   failed_ = false;
   return place;
@@ -31,7 +72,7 @@ BlockPlace ShardWriter::append(const StoredBlock& block) {
 
 BlockHeader read_finished_block(const std::filesystem::path& job_directory, const BlockPlace& place, const Plan& plan,
                                 BlockId id, Bytes& stored) {
-  const std::filesystem::path path = job_directory / shard_name(place.run, place.rank);
+  const std::filesystem::path path = job_directory / shard_name(place.part, place.run, place.rank);
   const std::string name = path.string();
   if (place.stored_bytes <= kBlockHeaderBytes || place.stored_bytes > kBlockHeaderBytes + kMaxBlockBytes) {
     fail(ErrorCode::kCorrupt, "{}: the journal gives an impossible block size", name);

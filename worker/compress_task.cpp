@@ -14,8 +14,6 @@
 namespace fz::worker {
 namespace {
 
-constexpr std::uint64_t kMaxPlanBytes = std::uint64_t{1} << 34;
-
 class CompressTask final : public Task {
  public:
   CompressTask(CompressSettings settings, Resources resources)
@@ -24,8 +22,7 @@ class CompressTask final : public Task {
 
   void begin(const comm::Begin& begin, Rank rank) override {
     if (begin.run == 0) return;  // an earlier run had done everything; the job directory is gone
-    const std::filesystem::path path = settings_.job_directory / shard::kPlanName;
-    plan_ = shard::parse_plan(read_file(path, kMaxPlanBytes), path.string());
+    plan_ = shard::read_plan(settings_.job_directory);
     reader_.emplace(plan_);
     needs_model_ = begin.needs_model;
     run_ = begin.run;
@@ -45,7 +42,7 @@ class CompressTask final : public Task {
     const StageScope stage(Stage::kInputOutput);
     for (const shard::StoredBlock& block : encoded) {
       gate_.pass([&] {
-        if (!writer_) writer_.emplace(settings_.job_directory, run_, rank_);
+        if (!writer_) writer_.emplace(settings_.job_directory, settings_.part, run_, rank_);
         const shard::BlockPlace place = writer_->append(block);
         report({block.header.id, place.offset_bytes, place.stored_bytes});
       });

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "shard/shard_file.h"
 #include "shard/text_codec.h"
 #include "worker/worker.h"
 
@@ -24,6 +25,7 @@ struct Resources {
 struct CompressSettings {
   std::filesystem::path job_directory;
   bool check_decode = false;  ///< Decode each block after coding it and compare.
+  shard::JobPart part{};      ///< Which part of the job this run works on.
 };
 
 struct RestoreSettings {

@@ -289,7 +289,8 @@ TEST_F(Commands, UsageErrorsAndHelp) {
   expect_failure(run_tool({"compress"}), 2, "INPUT");
   expect_failure(run_tool({"compress", "c", "--frob"}), 2, "--frob");
   expect_failure(run_tool({"compress", "c", "--threads", "0"}), 2, "--threads");
-  for (const char* command : {"compress", "decompress", "extract", "list", "info", "verify", "recover", "model"}) {
+  for (const char* command :
+       {"compress", "decompress", "extract", "list", "info", "verify", "recover", "merge", "model"}) {
     const ToolResult help = run_tool({command, "--help"});
     expect_success(help);
     EXPECT_NE(help.out.find(command), std::string::npos);

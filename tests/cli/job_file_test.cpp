@@ -17,8 +17,8 @@ using test::run_tool;
 using test::ToolResult;
 using test::write_text;
 
-const std::vector<std::string> kCommandsOfJobs = {"compress", "decompress", "extract", "list",
-                                                  "info",     "verify",     "recover", "status"};
+const std::vector<std::string> kCommandsOfJobs = {"compress", "decompress", "extract", "list", "info",
+                                                  "verify",   "recover",    "status",  "merge"};
 
 class JobFiles : public testing::Test {
  protected:
@@ -131,7 +131,7 @@ TEST_F(JobFiles, ErrorsNameThePlace) {
   expect_refused("command: compress\ninputs: [c]\nhelp: true\n", "3:1: unknown key 'help'");
   expect_refused("command: compres\ninputs: [c]\n", "1:10: unknown command 'compres'; did you mean 'compress'?");
   expect_refused("command: run\n", "1:10: unknown command 'run'");
-  expect_refused("command: model\n", "1:10: unknown command 'model'; a job can be compress, decompress,");
+  expect_refused("command: model\n", "1:10: unknown command 'model'; a job can be compress, merge, decompress,");
   expect_refused("inputs: [c]\n", "1:1: no key 'command'");
   expect_refused("command: compress\noutput: a.fz\n", "1:10: no key 'inputs'; 'compress' needs it");
   expect_refused("command: extract\narchive: c.fz\n", "1:10: no key 'patterns'");

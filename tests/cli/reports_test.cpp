@@ -107,9 +107,9 @@ TEST_F(Reports, TheLogTellsWhatWasDone) {
   EXPECT_EQ(run_tool({"verify", "c.fz", "-q", "--log-file", "run.log"}).exit_code, 0);
   EXPECT_EQ(run_tool({"verify", "absent.fz", "-q", "--log-file", "run.log"}).exit_code, 3);
   const std::string log = test::read_text("run.log");
-  for (const char* part :
-       {" rank 0: begin: fz-dist ", "command: compress c -o c.fz", "journal: 1 blocks committed", "block 3 done by rank 0",
-        "c.fz: 170000 -> ", "end: done", "intact: 4 blocks decoded", "error ", "end: exit code 3: absent.fz"}) {
+  for (const char* part : {" rank 0: begin: fz-dist ", "command: compress c -o c.fz", "journal: 1 blocks committed",
+                           "block 3 done by rank 0", "c.fz: 170000 -> ", "end: done", "intact: 4 blocks decoded",
+                           "error ", "end: exit code 3: absent.fz"}) {
     EXPECT_NE(log.find(part), std::string::npos) << part << "\n" << log;
   }
   test::write_text("note.txt", "a note");

@@ -73,7 +73,7 @@ TEST_F(Status, AJobFromItsBeginningToItsEnd) {
     coordinator::CompressJob job(request());
     EXPECT_EQ(status()["state"], "running");
     EXPECT_EQ(status()["done_blocks"], 0);
-    shard::ShardWriter writer("c.fz.job", job.begin().run, Rank{0});
+    shard::ShardWriter writer("c.fz.job", {}, job.begin().run, Rank{0});
     finish_block(job, writer, 0);
     finish_block(job, writer, 2);
     const auto before = job_files();
@@ -105,7 +105,7 @@ TEST_F(Status, AJobFromItsBeginningToItsEnd) {
 TEST_F(Status, HostileDirectoriesAreRefusedOrReadSafely) {
   {
     coordinator::CompressJob job(request());
-    shard::ShardWriter writer("c.fz.job", job.begin().run, Rank{0});
+    shard::ShardWriter writer("c.fz.job", {}, job.begin().run, Rank{0});
     finish_block(job, writer, 1);
   }
   const std::string journal = test::read_text("c.fz.job/journal");
@@ -118,11 +118,14 @@ TEST_F(Status, HostileDirectoriesAreRefusedOrReadSafely) {
   test::write_text("c.fz.job/journal", journal);
   std::filesystem::resize_file("c.fz.job/journal", std::uint64_t{1} << 40);
   EXPECT_EQ(status()["done_blocks"], 1);
-  // A journal of another plan.
+  // A journal with a block that the plan does not have.
   {
-    coordinator::Journal other("c.fz.job/journal-2-of-3");
-    other.add_blocks(std::vector<std::pair<BlockId, shard::BlockPlace>>{{BlockId{4'000'000'000}, {9, Rank{7}, 1, 2}}});
-    other.add_blocks(std::vector<std::pair<BlockId, shard::BlockPlace>>{{BlockId{0}, {1, Rank{0}, 1, 200}}});
+    const auto plan_check = shard::plan_check(shard::read_plan("c.fz.job"));
+    coordinator::Journal other("c.fz.job/journal-2-of-3", plan_check, Part{2, 3});
+    other.add_blocks(
+        std::vector<std::pair<BlockId, shard::BlockPlace>>{{BlockId{4'000'000'000}, {9, Rank{7}, 1, 2, Part{2, 3}}}});
+    other.add_blocks(
+        std::vector<std::pair<BlockId, shard::BlockPlace>>{{BlockId{0}, {1, Rank{0}, 1, 200, Part{2, 3}}}});
   }
   EXPECT_EQ(status()["done_blocks"], 2);  // each journal counts
   test::write_text("c.fz.job/journal", "something else");

@@ -176,7 +176,7 @@ TEST(CompressSim, ADeathBetweenRenameAndCleanUpIsFinished) {
   run_job(request_for(corpus, output), {});
   const std::string reference = test::read_text(output);
   std::filesystem::rename(corpus.directory / "copy", job);
-  coordinator::Journal(job / "journal").add_commit([&] {
+  coordinator::Journal(job / "journal", shard::plan_check(shard::read_plan(job))).add_commit([&] {
     coordinator::Commit commit;
     commit.archive_bytes = reference.size();
     std::copy_n(reference.end() - 16, 8, commit.footer_check.begin());

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "support/expect_error.h"
 #include "support/temporary_directory.h"
 
@@ -36,6 +39,40 @@ TEST(File, LockIsExclusive) {
   const File second = File::open_for_appending(directory / "lock");
   EXPECT_TRUE(first.try_lock());
   EXPECT_FALSE(second.try_lock());
+}
+
+TEST(File, SharedLocksStandAgainstExclusiveOnes) {
+  const test::TemporaryDirectory directory;
+  File first = File::open_for_appending(directory / "lock");
+  File second = File::open_for_appending(directory / "lock");
+  const File third = File::open_for_appending(directory / "lock");
+  EXPECT_TRUE(first.try_lock(LockKind::kShared));
+  EXPECT_TRUE(second.try_lock(LockKind::kShared));
+  EXPECT_FALSE(third.try_lock());
+  first.close();
+  EXPECT_FALSE(third.try_lock());
+  second.close();
+  EXPECT_TRUE(third.try_lock());
+}
+
+TEST(File, OfManyThatCreateAFileAtOnceOneSucceeds) {
+  const test::TemporaryDirectory directory;
+  test::write_text(directory / "tmp-3", "left by an earlier try");
+  std::atomic<int> created = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&, i] {
+      const std::string content = std::string(10'000, static_cast<char>('a' + i));
+      if (create_file_once(directory / "f", as_byte_span(content), directory / fmt::format("tmp-{}", i))) ++created;
+      // Whoever lost reads the winner's, whole.
+      const std::string found = test::read_text(directory / "f");
+      EXPECT_EQ(found, std::string(10'000, found.at(0)));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(created, 1);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory.path()), std::filesystem::directory_iterator()),
+            1);
 }
 
 TEST(File, ReplaceFileLeavesNothingBehind) {

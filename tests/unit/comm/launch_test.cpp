@@ -34,6 +34,12 @@ TEST(Launch, SeparateWorldsAreRefused) {
   refuse_separate_worlds(1, environment_of({{"SLURM_STEP_NUM_TASKS", "1"}}));
 }
 
+TEST(Launch, OneProcessOfAStepSpeaks) {
+  EXPECT_TRUE(speaks_for_launch(environment_of({})));
+  EXPECT_TRUE(speaks_for_launch(environment_of({{"SLURM_PROCID", "0"}})));
+  EXPECT_FALSE(speaks_for_launch(environment_of({{"SLURM_PROCID", "3"}})));
+}
+
 TEST(Launch, MpirunInsideSlurmCountsItself) {
   // mpirun's daemons are a step of one task a node; the ranks inherit that variable.
   refuse_separate_worlds(1, environment_of({{"SLURM_STEP_NUM_TASKS", "4"}, {"OMPI_COMM_WORLD_SIZE", "1"}}));

@@ -1,0 +1,9 @@
+#!/bin/bash
+# Does what a job file says, on CPU nodes; a compress goes on by itself after time limits, preemption and failed nodes:
+#   sbatch --nodes=4 slurm/run.sh archive.yaml
+#   sbatch --nodes=4 slurm/run.sh archive.yaml -o other.fz
+#SBATCH --job-name=fz-run --output=%x-%j.out --open-mode=append
+#SBATCH --nodes=2 --ntasks-per-node=2 --cpus-per-task=4 --time=24:00:00
+#SBATCH --requeue --signal=B:USR1@300
+. "${FZ_SLURM:-$SLURM_SUBMIT_DIR/slurm}/job.sh" || exit 2
+run_resumable "${fz_srun[@]}" "$fz_dist" run "$@"
