@@ -22,7 +22,8 @@ void require_unchanged(const File& file, const FileEntry& entry) {
 
 }  // namespace
 
-CorpusReader::CorpusReader(const Plan& plan) : plan_(plan), order_(files_by_offset(plan.file_entries())) {}
+CorpusReader::CorpusReader(const Plan& plan)
+    : plan_(plan), order_(files_by_offset(plan.entries.size(), plan.entry_at())) {}
 
 Bytes CorpusReader::read(const PlanBlock& block) const {
   Bytes raw(block.raw_bytes);

@@ -47,6 +47,10 @@ void check_parents(std::span<const FileEntry> entries, const std::string& source
   }
 }
 
+EntryAt in_span(std::span<const FileEntry> entries) {
+  return [entries](std::size_t index) -> const FileEntry& { return entries[index]; };
+}
+
 }  // namespace
 
 bool path_less(std::string_view left, std::string_view right) {
@@ -72,9 +76,14 @@ std::string path_problem(std::string_view path) {
 }
 
 Bytes serialize_file_table(std::span<const FileEntry> entries) {
+  return serialize_file_table(entries.size(), in_span(entries));
+}
+
+Bytes serialize_file_table(std::size_t count, const EntryAt& entry_at) {
   ByteWriter writer;
-  writer.write_varint(entries.size());
-  for (const FileEntry& entry : entries) {
+  writer.write_varint(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const FileEntry& entry = entry_at(i);
     writer.write(static_cast<std::uint8_t>(entry.type));
     writer.write_varint(entry.mode);
     writer.write_varint(zigzag(entry.mtime_seconds));
@@ -158,12 +167,16 @@ void validate_file_table(std::span<const FileEntry> entries, std::uint64_t corpu
 }
 
 std::vector<std::size_t> files_by_offset(std::span<const FileEntry> entries) {
+  return files_by_offset(entries.size(), in_span(entries));
+}
+
+std::vector<std::size_t> files_by_offset(std::size_t count, const EntryAt& entry_at) {
   std::vector<std::size_t> order;
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (entries[i].type == FileType::kRegular && entries[i].raw_bytes > 0) order.push_back(i);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (entry_at(i).type == FileType::kRegular && entry_at(i).raw_bytes > 0) order.push_back(i);
   }
   std::sort(order.begin(), order.end(),
-            [&](std::size_t a, std::size_t b) { return entries[a].raw_offset < entries[b].raw_offset; });
+            [&](std::size_t a, std::size_t b) { return entry_at(a).raw_offset < entry_at(b).raw_offset; });
   return order;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -38,6 +39,10 @@ bool path_less(std::string_view left, std::string_view right);
 /// Empty when the path may stand in an archive, else what is wrong with it.
 std::string path_problem(std::string_view path);
 
+/// Entries that are not all in one place: a plan of ten million files should not be copied for each use.
+using EntryAt = std::function<const FileEntry&(std::size_t index)>;
+
+Bytes serialize_file_table(std::size_t count, const EntryAt& entry_at);
 Bytes serialize_file_table(std::span<const FileEntry> entries);
 
 /// Throws Error(kCorrupt) for anything that docs/format.md forbids. The files tile [0, corpus_bytes); where that size
@@ -52,6 +57,7 @@ std::uint64_t corpus_bytes_of(std::span<const FileEntry> entries);
 void validate_file_table(std::span<const FileEntry> entries, std::uint64_t corpus_bytes, const std::string& source);
 
 /// Indices of the regular files that are not empty, in the order of their raw offsets.
+std::vector<std::size_t> files_by_offset(std::size_t count, const EntryAt& entry_at);
 std::vector<std::size_t> files_by_offset(std::span<const FileEntry> entries);
 
 }  // namespace fz::shard

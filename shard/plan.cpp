@@ -43,6 +43,10 @@ std::vector<FileEntry> Plan::file_entries() const {
   return files;
 }
 
+EntryAt Plan::entry_at() const {
+  return [this](std::size_t index) -> const FileEntry& { return entries[index].file; };
+}
+
 std::string source_path(const Plan& plan, const FileEntry& entry) {
   const std::string_view path = entry.path;
   const std::string_view top = path.substr(0, path.find('/'));
@@ -69,7 +73,7 @@ Bytes serialize_plan(const Plan& plan) {
     write_section(writer, as_byte_span(input.source));
   }
   writer.write(plan.corpus_bytes());
-  write_section(writer, serialize_file_table(plan.file_entries()));
+  write_section(writer, serialize_file_table(plan.entries.size(), plan.entry_at()));
   for (const PlanEntry& entry : plan.entries) writer.write(static_cast<std::uint8_t>(entry.kind));
   writer.write_varint(plan.blocks.size());
   for (const PlanBlock& block : plan.blocks) {

@@ -52,6 +52,8 @@ struct Plan {
   bool uses_model(const PlanBlock& block) const { return block.kind == Kind::kText && !model.is_none(); }
   std::uint64_t corpus_bytes() const;
   std::vector<FileEntry> file_entries() const;
+  /// Into this plan.
+  EntryAt entry_at() const;
 };
 
 /// The path to read an entry from.
