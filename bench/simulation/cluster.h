@@ -36,7 +36,7 @@ struct Outcome {
   std::size_t set_aside = 0;
 };
 
-/// `commit` is given the blocks that are done, as the dispatcher does, but as many together as there are ranks.
+/// `commit` is given the blocks that are done, as the dispatcher does, a thousand together.
 Outcome run(const Cluster& cluster, const std::function<void(std::span<const BlockId>)>& commit = {});
 
 }  // namespace fz::simulation

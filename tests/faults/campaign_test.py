@@ -279,7 +279,8 @@ def write_report(path, table, seed, rounds):
              "signal": "SIGKILL, SIGTERM, SIGUSR1"}
     lines = ["# Reliability", "",
              "The fault campaign of tests/faults, as written by",
-             f"`python3 tests/faults/campaign_test.py build/fz-dist build/tests/libfault_shim.so --rounds {rounds} --seed {seed} --report docs/reliability.md`.",
+             f"`python3 tests/faults/campaign_test.py build/fz-dist build/tests/faults/libfault_shim.so --rounds {rounds} --seed {seed} --report docs/reliability.md`;",
+             "the tests run it, and leave their table in the build directory.",
              "A round has one to three faults, then the same command undisturbed. Good: the result is byte-identical to that of an",
              "undisturbed run, nothing is left over, and between the faults there was either no output or the whole one.", "",
              "| command | fault | rounds | faults that came | bad rounds |", "| --- | --- | ---: | ---: | ---: |"]
