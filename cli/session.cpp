@@ -1,5 +1,6 @@
 #include "cli/session.h"
 
+#include <algorithm>
 #include <iostream>
 
 #include "base/interruption.h"
@@ -113,7 +114,7 @@ void coordinate(const Context& context, const WorkOptions& options, BlockWork wo
   };
   hooks.idle = [&] {
     throw_if_interrupted();
-    progress.set_ranks(scheduler.able_ranks());
+    progress.set_ranks(std::max(scheduler.able_ranks(), 1));
     progress.update();
   };
   hooks.warn = [&](const std::string& text) { context.warn(text); };

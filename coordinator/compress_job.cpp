@@ -4,6 +4,7 @@
 
 #include "base/display.h"
 #include "base/log.h"
+#include "coordinator/output_file.h"
 #include "shard/archive_reader.h"
 
 namespace fz::coordinator {
@@ -24,14 +25,9 @@ shard::Plan plan_corpus(const CompressRequest& request) {
 CompressJob::CompressJob(const CompressRequest& request)
     : output_(request.output), part_(request.part), force_(request.force) {
   if (is_present(output_)) {
-    std::error_code error;
-    if (std::filesystem::is_directory(output_, error)) {
-      fail(ErrorCode::kOutput, "{}: is a directory; name the archive file with -o", output_.string());
-    }
     if (!part_ && finish_interrupted_removal(request)) return;
-    // A run that was ended at its very last step has left it empty.
-    ::rmdir(shard::job_directory_of(output_).c_str());
-    if (!force_) fail(ErrorCode::kOutput, "{}: exists already; pass --force to replace it", output_.string());
+    ::rmdir(shard::job_directory_of(output_).c_str());  // a run that was ended at its very last step left it empty
+    require_free_output(output_, force_);
   }
   plan_ = plan_corpus(request);
   directory_ = std::make_unique<JobDirectory>(shard::job_directory_of(output_), part_);

@@ -4,6 +4,7 @@
 
 #include "base/display.h"
 #include "base/interruption.h"
+#include "coordinator/output_file.h"
 #include "shard/archive_reader.h"
 #include "shard/archive_writer.h"
 
@@ -56,11 +57,7 @@ ArchiveSize merge_blocks(JobDirectory& directory, Journal& journal, const shard:
   sync_directory(directory.path());
   journal.add_commit({size.archive_bytes, footer_check_of(merged)});
   merged.close();
-  if (force) {
-    rename_durably(merged_path, output);
-  } else {
-    rename_durably_without_replacing(merged_path, output);
-  }
+  publish_output(merged_path, output, force);
   directory.remove();
   return size;
 }
@@ -96,7 +93,7 @@ ArchiveSize merge_job(const MergeRequest& request) {
     directory.remove();
     return {reader.footer().corpus_bytes, reader.archive_bytes()};
   }
-  if (exists && !request.force) fail(ErrorCode::kOutput, "{}: exists already; pass --force to replace it", name);
+  require_free_output(request.output, request.force);
   const shard::Plan plan = shard::read_plan(job_path);
   const FinishedBlocks finished = find_finished_blocks(directory, plan, {}, request.warn);
   if (const std::size_t all = plan.blocks.size(); finished.size() < all) {

@@ -6,6 +6,7 @@
 
 #include "base/display.h"
 #include "base/interruption.h"
+#include "coordinator/output_file.h"
 #include "shard/archive_reader.h"
 #include "shard/archive_writer.h"
 #include "shard/block_codec.h"
@@ -62,12 +63,7 @@ void RecoverJob::check_output() const {
     fail(ErrorCode::kUsage, "recover: {}: is the damaged archive itself, which is never changed; name another file",
          output);
   }
-  const auto type = std::filesystem::symlink_status(request_.output, error).type();
-  if (type == std::filesystem::file_type::not_found) return;
-  if (std::filesystem::is_directory(request_.output, error)) {
-    fail(ErrorCode::kOutput, "{}: is a directory; name the new archive with -o", output);
-  }
-  if (!request_.force) fail(ErrorCode::kOutput, "{}: exists already; pass --force to replace it", output);
+  require_free_output(request_.output, request_.force);
 }
 
 /// Nothing in a block names its model; but a model that gives bytes with the block's hash is the right one.
@@ -133,11 +129,7 @@ std::uint64_t RecoverJob::write() {
   output.file().close();
   // Whoever lost data once wants to know that the new archive can be read before the old one goes.
   const std::uint64_t size_bytes = shard::ArchiveReader(output.path()).archive_bytes();
-  if (request_.force) {
-    rename_durably(output.path(), request_.output);
-  } else {
-    rename_durably_without_replacing(output.path(), request_.output);
-  }
+  publish_output(output.path(), request_.output, request_.force);
   return size_bytes;
 }
 
