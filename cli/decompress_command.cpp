@@ -67,6 +67,9 @@ void restore(const RestoreOptions& options, const Context& context) {
 
   const InterruptionGuard guard(show_life(context, options.work));
   coordinator::RestoreJob job({options.archive, options.target, options.patterns, options.force, options.resume});
+  // Before anything is written.
+  if (coordinator::needs_model(coordinator::block_items(job.archive(), job.selection().blocks())))
+    shard::require_model(job.archive(), workplace.load_model().identity());
   try {
     prepare(job, options, workplace, context);
     BlockWork work;
