@@ -1,11 +1,12 @@
 #include "model/engine.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <optional>
 
 #include "base/error.h"
 #include "base/profile.h"
+#include "model/adapter_path.h"
 #include "model/attention.h"
 #include "model/kernels/numerics_constants.h"
 #include "model/packed_matrix.h"
@@ -25,17 +26,39 @@ PackedMatrix pack(std::initializer_list<const QuantizedMatrix*> parts) {
   return PackedMatrix(std::span<const QuantizedMatrix* const>(parts.begin(), parts.size()));
 }
 
-struct PackedLayer {
-  explicit PackedLayer(const Layer& layer)
-      : query_key_value(pack({&layer.query, &layer.key, &layer.value})),
-        attention_output(pack({&layer.attention_output})),
-        gate_up(pack({&layer.gate, &layer.up})),
-        down(pack({&layer.down})) {}
-  PackedMatrix query_key_value;
-  PackedMatrix attention_output;
-  PackedMatrix gate_up;
-  PackedMatrix down;
+/// A linear map, or several of the same input: the model's matrix and, beside it, what the adapter adds.
+struct LinearMap {
+  LinearMap(std::initializer_list<const QuantizedMatrix*> parts, const PackedAdapterSite* adapter_site)
+      : matrix(pack(parts)), adapter(adapter_site) {}
+  PackedMatrix matrix;
+  const PackedAdapterSite* adapter;  ///< Null: none.
 };
+
+struct PackedLayer {
+  PackedLayer(const Layer& layer, const AdapterPath* adapter, std::size_t index)
+      : query_key_value({&layer.query, &layer.key, &layer.value}, site(adapter, index, AdapterTarget::kQueryKeyValue)),
+        attention_output({&layer.attention_output}, site(adapter, index, AdapterTarget::kAttentionOutput)),
+        gate_up({&layer.gate, &layer.up}, site(adapter, index, AdapterTarget::kGateUp)),
+        down({&layer.down}, site(adapter, index, AdapterTarget::kDown)) {}
+  LinearMap query_key_value;
+  LinearMap attention_output;
+  LinearMap gate_up;
+  LinearMap down;
+
+  std::array<const LinearMap*, 4> maps() const { return {&query_key_value, &attention_output, &gate_up, &down}; }
+
+ private:
+  static const PackedAdapterSite* site(const AdapterPath* adapter, std::size_t layer, AdapterTarget target) {
+    return adapter == nullptr ? nullptr : adapter->site(layer, target);
+  }
+};
+
+std::vector<PackedLayer> pack_layers(const Model& model, const AdapterPath* adapter) {
+  std::vector<PackedLayer> layers;
+  layers.reserve(model.layers.size());
+  for (const Layer& layer : model.layers) layers.emplace_back(layer, adapter, layers.size());
+  return layers;
+}
 
 /// One token on its way through the layers.
 struct Row {
@@ -43,22 +66,20 @@ struct Row {
   std::size_t position;
 };
 
-std::size_t largest_depth(const std::vector<PackedLayer>& layers, const PackedMatrix& head) {
-  std::size_t depth = head.depth();
+std::size_t largest_depth(const std::vector<PackedLayer>& layers, const LinearMap& head) {
+  std::size_t depth = head.matrix.depth();
   for (const PackedLayer& layer : layers) {
-    depth = std::max({depth, layer.attention_output.depth(), layer.down.depth()});
+    for (const LinearMap* map : layer.maps()) depth = std::max(depth, map->matrix.depth());
   }
   return depth;
 }
 
-std::size_t largest_result(const std::vector<PackedLayer>& layers, const PackedMatrix& head) {
-  std::size_t size = kHeadRows * head.padded_outputs();
+std::size_t largest_outputs(const std::vector<PackedLayer>& layers) {
+  std::size_t outputs = 0;
   for (const PackedLayer& layer : layers) {
-    for (const PackedMatrix* matrix : {&layer.query_key_value, &layer.attention_output, &layer.gate_up, &layer.down}) {
-      size = std::max(size, kBlockRows * matrix->padded_outputs());
-    }
+    for (const LinearMap* map : layer.maps()) outputs = std::max(outputs, map->matrix.padded_outputs());
   }
-  return size;
+  return outputs;
 }
 
 /// Buffers of one thread.
@@ -94,6 +115,7 @@ struct Scratch {
   AlignedArray<float> logits;             // [vocabulary_size]
   float scales[kBlockRows];               // of the rows in `quantized`
   std::vector<Row> rows;
+  AdapterScratch adapter;  // empty without an adapter
 };
 
 }  // namespace
@@ -102,23 +124,28 @@ struct Engine::State {
   std::shared_ptr<const Model> model;
   const Kernels& kernels;
   ThreadPool& pool;
+  std::unique_ptr<const AdapterPath> adapter;  // null: none
   std::vector<PackedLayer> layers;
-  PackedMatrix head;
+  LinearMap head;
   std::vector<std::unique_ptr<Scratch>> scratch;  // one for each thread
   std::size_t result_size;                        // of a scratch's largest product
   float score_scale;                              // log2(e) / √head_width
 
-  State(std::shared_ptr<const Model> model_in, const Kernels& kernels_in, ThreadPool& pool_in)
+  State(std::shared_ptr<const Model> model_in, const Kernels& kernels_in, ThreadPool& pool_in,
+        std::shared_ptr<const Adapter> adapter_in)
       : model(std::move(model_in)),
         kernels(kernels_in),
         pool(pool_in),
-        layers(model->layers.begin(), model->layers.end()),
-        head(pack({&model->output_head()})),
-        result_size(largest_result(layers, head)),
+        adapter(adapter_in ? std::make_unique<AdapterPath>(adapter_in, model->config) : nullptr),
+        layers(pack_layers(*model, adapter.get())),
+        head({&model->output_head()}, nullptr),
+        result_size(std::max(kHeadRows * head.matrix.padded_outputs(), kBlockRows * largest_outputs(layers))),
         score_scale(numerics::kLog2E / std::sqrt(static_cast<float>(model->config.head_width))) {
     const std::size_t depth = largest_depth(layers, head);
-    for (int thread = 0; thread < pool.threads(); ++thread)
+    for (int thread = 0; thread < pool.threads(); ++thread) {
       scratch.push_back(std::make_unique<Scratch>(model->config, depth, result_size));
+      if (adapter) scratch.back()->adapter = AdapterScratch(*adapter_in, kBlockRows, largest_outputs(layers));
+    }
   }
 
   const ModelConfig& config() const { return model->config; }
@@ -136,30 +163,46 @@ struct Engine::State {
     std::fill(target + width, target + depth, std::int8_t{0});
   }
 
-  void multiply(Scratch& s, std::size_t rows, const PackedMatrix& matrix) const {
-    const StageScope stage(Stage::kProduct);
-    Profile::add_product_operations(2 * rows * matrix.outputs() * matrix.depth());
-    kernels.product_s8(s.quantized.data(), rows, matrix.operand(), s.result.data(), matrix.padded_outputs(),
-                       s.product.data());
+  /// The quantized rows times the matrix; what the adapter adds waits in its own scratch.
+  void multiply(Scratch& s, std::size_t rows, const LinearMap& map) const {
+    const PackedMatrix& matrix = map.matrix;
+    {
+      const StageScope stage(Stage::kProduct);
+      Profile::add_product_operations(2 * rows * matrix.outputs() * matrix.depth());
+      kernels.product_s8(s.quantized.data(), rows, matrix.operand(), s.result.data(), matrix.padded_outputs(),
+                         s.product.data());
+    }
+    if (map.adapter != nullptr) {
+      adapter->multiply(kernels, *map.adapter, s.quantized.data(), s.scales, rows, s.product.data(), s.adapter);
+    }
   }
 
   /// Norm, quantize, multiply: the beginning of both halves of a layer and of the head.
   void normed_product(Scratch& s, const float* x, std::size_t rows, const std::vector<float>& gain,
-                      const PackedMatrix& matrix) const {
+                      const LinearMap& map) const {
     const std::size_t width = config().width;
     for (std::size_t row = 0; row < rows; ++row) {
       kernels.rms_norm(x + row * width, gain.data(), config().norm_epsilon, width, s.wide.data());
-      quantize_row(s, row, s.wide.data(), width, matrix.depth());
+      quantize_row(s, row, s.wide.data(), width, map.matrix.depth());
     }
-    multiply(s, rows, matrix);
+    multiply(s, rows, map);
+  }
+
+  /// A row of what multiply() gave, into s.wide.
+  void dequantize_row(Scratch& s, std::size_t row, const LinearMap& map) const {
+    kernels.dequantize(s.result.data() + row * map.matrix.padded_outputs(), s.scales[row], map.matrix.scales(),
+                       map.matrix.outputs(), s.wide.data());
+    if (map.adapter != nullptr) adapter->add_row(kernels, *map.adapter, s.adapter, row, s.wide.data());
   }
 
   /// Multiplies the quantized rows and adds the result to the residual stream.
-  void product_to_residual(Scratch& s, float* x, std::size_t rows, const PackedMatrix& matrix) const {
-    multiply(s, rows, matrix);
+  void product_to_residual(Scratch& s, float* x, std::size_t rows, const LinearMap& map) const {
+    multiply(s, rows, map);
     for (std::size_t row = 0; row < rows; ++row) {
-      kernels.dequantize_add(s.result.data() + row * matrix.padded_outputs(), s.scales[row], matrix.scales(),
-                             config().width, x + row * config().width);
+      float* const y = x + row * config().width;
+      kernels.dequantize_add(s.result.data() + row * map.matrix.padded_outputs(), s.scales[row], map.matrix.scales(),
+                             config().width, y);
+      if (map.adapter != nullptr) adapter->add_row(kernels, *map.adapter, s.adapter, row, y);
     }
   }
 
@@ -167,9 +210,7 @@ struct Engine::State {
   void write_heads(Scratch& s, std::size_t layer, std::size_t row, const Row& token) const {
     const std::size_t head_width = config().head_width;
     const std::size_t pairs = head_width / 2;
-    const PackedMatrix& matrix = layers[layer].query_key_value;
-    kernels.dequantize(s.result.data() + row * matrix.padded_outputs(), s.scales[row], matrix.scales(),
-                       matrix.outputs(), s.wide.data());
+    dequantize_row(s, row, layers[layer].query_key_value);
     const float* cosine = model->rope_cosine.data() + token.position * pairs;
     const float* sine = model->rope_sine.data() + token.position * pairs;
     float* queries = s.wide.data();
@@ -203,23 +244,22 @@ struct Engine::State {
              s.queries.data() + begin * attended_width, s.query_scales.data() + begin * config().heads, s.attention,
              s.attended.data() + begin * attended_width, attended_width);
     }
-    const PackedMatrix& output = layers[layer].attention_output;
+    const LinearMap& output = layers[layer].attention_output;
     for (std::size_t row = 0; row < rows.size(); ++row) {
-      quantize_row(s, row, s.attended.data() + row * attended_width, attended_width, output.depth());
+      quantize_row(s, row, s.attended.data() + row * attended_width, attended_width, output.matrix.depth());
     }
     product_to_residual(s, x, rows.size(), output);
   }
 
   void feed_forward_half(Scratch& s, std::size_t layer, std::size_t rows, float* x) const {
     const std::size_t hidden_width = config().feed_forward_width;
-    const PackedMatrix& gate_up = layers[layer].gate_up;
-    const PackedMatrix& down = layers[layer].down;
+    const LinearMap& gate_up = layers[layer].gate_up;
+    const LinearMap& down = layers[layer].down;
     normed_product(s, x, rows, model->layers[layer].feed_forward_norm, gate_up);
     for (std::size_t row = 0; row < rows; ++row) {
-      kernels.dequantize(s.result.data() + row * gate_up.padded_outputs(), s.scales[row], gate_up.scales(),
-                         2 * hidden_width, s.wide.data());
+      dequantize_row(s, row, gate_up);
       kernels.gated_unit(s.wide.data(), s.wide.data() + hidden_width, hidden_width, s.hidden.data());
-      quantize_row(s, row, s.hidden.data(), hidden_width, down.depth());
+      quantize_row(s, row, s.hidden.data(), hidden_width, down.matrix.depth());
     }
     product_to_residual(s, x, rows, down);
   }
@@ -244,16 +284,17 @@ struct Engine::State {
       const std::size_t count = std::min(kHeadRows, s.rows.size() - begin);
       normed_product(s, s.residual.data() + begin * config().width, count, model->final_norm, head);
       for (std::size_t row = 0; row < count; ++row) {
-        kernels.dequantize(s.result.data() + row * head.padded_outputs(), s.scales[row] * numerics::kLog2E,
-                           head.scales(), config().vocabulary_size, s.logits.data());
+        kernels.dequantize(s.result.data() + row * head.matrix.padded_outputs(), s.scales[row] * numerics::kLog2E,
+                           head.matrix.scales(), config().vocabulary_size, s.logits.data());
         visit(begin + row, s.logits.data());
       }
     }
   }
 };
 
-Engine::Engine(std::shared_ptr<const Model> model, const Kernels& kernels, ThreadPool& pool)
-    : state_(std::make_unique<State>(std::move(model), kernels, pool)) {}
+Engine::Engine(std::shared_ptr<const Model> model, const Kernels& kernels, ThreadPool& pool,
+               std::shared_ptr<const Adapter> adapter)
+    : state_(std::make_unique<State>(std::move(model), kernels, pool, std::move(adapter))) {}
 
 Engine::~Engine() = default;
 
@@ -310,18 +351,18 @@ ThreadPool& Engine::pool() const {
   return state_->pool;
 }
 std::size_t Engine::weight_bytes() const {
-  std::size_t packed = state_->head.size_bytes();
+  std::size_t packed = state_->head.matrix.size_bytes();
   for (const PackedLayer& layer : state_->layers) {
-    packed += layer.query_key_value.size_bytes() + layer.attention_output.size_bytes() + layer.gate_up.size_bytes() +
-              layer.down.size_bytes();
+    for (const LinearMap* map : layer.maps()) packed += map->matrix.size_bytes();
   }
-  return packed;
+  return packed + (state_->adapter ? state_->adapter->size_bytes() : 0);
 }
 std::size_t Engine::memory_bytes() const {
   const ModelConfig& config = state_->config();
   const std::size_t scratch = KvShape(config).cache_bytes + sizeof(float) * config.context * config.width +
-                              sizeof(std::int32_t) * state_->result_size;
-  return 2 * weight_bytes() + scratch * state_->scratch.size();  // the model holds the weights once more, in rows
+                              sizeof(std::int32_t) * state_->result_size + state_->scratch[0]->adapter.size_bytes();
+  // The model holds the weights once more, in rows, and so does the adapter.
+  return 2 * weight_bytes() + scratch * state_->scratch.size();
 }
 
 }  // namespace fz::model

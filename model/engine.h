@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "model/adapter.h"
 #include "model/kernels/kernels.h"
 #include "model/kv_cache.h"
 #include "model/model.h"
@@ -29,7 +30,9 @@ class Engine {
   using ChunkVisitor = std::function<void(std::size_t chunk, std::size_t position, int thread, const float* logits)>;
   using StepVisitor = std::function<void(std::size_t input, int thread, const float* logits)>;
 
-  Engine(std::shared_ptr<const Model> model, const Kernels& kernels, ThreadPool& pool);
+  /// `adapter`, if any, is one for this model that validate_adapter has passed.
+  Engine(std::shared_ptr<const Model> model, const Kernels& kernels, ThreadPool& pool,
+         std::shared_ptr<const Adapter> adapter = nullptr);
   ~Engine();
 
   /// Teacher forcing: for every chunk (1 … context tokens) and position p, the logits of chunk[p] given the begin token
@@ -43,9 +46,9 @@ class Engine {
   const Model& model() const;
   const Kernels& kernels() const;
   ThreadPool& pool() const;
-  /// Bytes of the weights as a pass reads them.
+  /// Bytes of the weights, an adapter's included, as a pass reads them.
   std::size_t weight_bytes() const;
-  /// Bytes of model, packed weights and scratch.
+  /// Bytes of model, adapter, packed weights and scratch.
   std::size_t memory_bytes() const;
 
  private:

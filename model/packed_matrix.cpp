@@ -20,9 +20,9 @@ void* allocate_aligned(std::size_t size_bytes) {
   return memory;
 }
 
-PackedMatrix::PackedMatrix(std::span<const QuantizedMatrix* const> parts) {
+PackedMatrix::PackedMatrix(std::span<const QuantizedMatrix* const> parts, std::size_t depth_alignment) {
   for (const QuantizedMatrix* part : parts) outputs_ += part->rows;
-  depth_ = (parts[0]->columns + kDepthAlignment - 1) / kDepthAlignment * kDepthAlignment;
+  depth_ = (parts[0]->columns + depth_alignment - 1) / depth_alignment * depth_alignment;
   data_ = AlignedArray<std::int8_t>(padded_outputs() * depth_);
   column_sums_ = AlignedArray<std::int32_t>(padded_outputs());
   std::size_t output = 0;

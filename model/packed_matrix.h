@@ -42,13 +42,14 @@ class PackedMatrix {
  public:
   PackedMatrix() = default;
   /// Several matrices of equal columns, stacked by rows, become one (query, key and value; gate and up).
-  explicit PackedMatrix(std::span<const QuantizedMatrix* const> parts);
+  /// `depth_alignment`: kDepthAlignment for product_s8; kPanelDepth is enough for product_s16.
+  explicit PackedMatrix(std::span<const QuantizedMatrix* const> parts, std::size_t depth_alignment = kDepthAlignment);
 
   /// Rows of the matrix: columns of the product's result.
   std::size_t outputs() const { return outputs_; }
   /// `outputs` rounded up to whole panels: the stride of a result buffer.
   std::size_t padded_outputs() const { return (outputs_ + kPanelColumns - 1) / kPanelColumns * kPanelColumns; }
-  /// Columns of the matrix padded to kDepthAlignment: the stride of the left operand.
+  /// Columns of the matrix padded to the alignment: the stride of the left operand.
   std::size_t depth() const { return depth_; }
   const float* scales() const { return scales_.data(); }
   std::size_t size_bytes() const { return data_.size(); }

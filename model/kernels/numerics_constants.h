@@ -15,5 +15,7 @@ inline constexpr float kTiny = 0x1.0p-100f;
 /// Section 6: the unit of a denominator (1/65536) over that of a weight (1/16384).
 inline constexpr float kDenominatorOne = 65536.0f;
 inline constexpr float kFourOverOne = 4.0f;
+/// Section 25: the largest of an adapter's middle integers.
+inline constexpr float kAdapterMiddleOne = 32767.0f;
 
 }  // namespace fz::model::numerics
