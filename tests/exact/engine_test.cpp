@@ -7,11 +7,12 @@
 #include "base/hash.h"
 #include "model/backend.h"
 #include "model/frequency_table.h"
-#include "tests/exact/random_model.h"
+#include "tests/exact/random_adapter.h"
 
 namespace fz::model {
 namespace {
 
+using test::random_adapter;
 using test::random_model;
 using test::test_seed;
 
@@ -107,13 +108,11 @@ const Shape kShapes[] = {
 
 class EngineTest : public testing::TestWithParam<Shape> {};
 
-TEST_P(EngineTest, AllWaysGiveTheTablesOfTheScalarBackend) {
-  std::printf("seed %llu (FZ_TEST_SEED)\n", static_cast<unsigned long long>(test_seed()));
-  std::mt19937_64 random(test_seed());
-  const auto model = random_model(test_seed(), GetParam().config, GetParam().is_extreme);
-  const Chunks chunks = random_chunks(random, model->config, GetParam().chunks);
+/// Returns the hashes that all backends agree on.
+TableHashes expect_all_ways_equal(const std::shared_ptr<const Model>& model,
+                                  const std::shared_ptr<const Adapter>& adapter, const Chunks& chunks) {
   ThreadPool one(1), three(3);
-  Engine reference(model, scalar_kernels(), one);
+  Engine reference(model, scalar_kernels(), one, adapter);
   const TableHashes expected = prefill_hashes(reference, chunks);
   for (const Backend& backend : backends()) {
     if (!backend.is_available) {
@@ -122,11 +121,39 @@ TEST_P(EngineTest, AllWaysGiveTheTablesOfTheScalarBackend) {
     }
     for (ThreadPool* pool : {&one, &three}) {
       SCOPED_TRACE(testing::Message() << backend.name << ", " << pool->threads() << " threads");
-      Engine engine(model, *backend.kernels, *pool);
+      Engine engine(model, *backend.kernels, *pool, adapter);
       EXPECT_EQ(prefill_hashes(engine, chunks), expected);
       EXPECT_EQ(step_hashes(engine, chunks, 1), expected);
       EXPECT_EQ(step_hashes(engine, chunks, 4), expected);
     }
+  }
+  return expected;
+}
+
+TEST_P(EngineTest, AllWaysGiveTheTablesOfTheScalarBackend) {
+  std::printf("seed %llu (FZ_TEST_SEED)\n", static_cast<unsigned long long>(test_seed()));
+  std::mt19937_64 random(test_seed());
+  const auto model = random_model(test_seed(), GetParam().config, GetParam().is_extreme);
+  expect_all_ways_equal(model, nullptr, random_chunks(random, model->config, GetParam().chunks));
+}
+
+struct AdapterShapeCase {
+  std::uint32_t rank;
+  std::uint32_t targets;
+  bool is_extreme;
+};
+
+TEST_P(EngineTest, AllWaysGiveTheTablesOfTheScalarBackendWithAnAdapter) {
+  std::printf("seed %llu (FZ_TEST_SEED)\n", static_cast<unsigned long long>(test_seed()));
+  std::mt19937_64 random(test_seed());
+  const auto model = random_model(test_seed(), GetParam().config, GetParam().is_extreme);
+  // Few long chunks: the point is not attention here.
+  const Chunks chunks = random_chunks(random, model->config, std::min<std::size_t>(GetParam().chunks, 4));
+  for (const auto& [rank, targets, is_extreme] :
+       {AdapterShapeCase{1, 15, false}, {5, 8, false}, {16, 9, false}, {33, 6, true}, {64, 15, true}}) {
+    SCOPED_TRACE(testing::Message() << "rank " << rank << ", targets " << targets);
+    const auto adapter = random_adapter(test_seed() + rank, *model, rank, targets, is_extreme);
+    expect_all_ways_equal(model, adapter, chunks);
   }
 }
 
@@ -179,6 +206,65 @@ TEST(GoldenTables, DefaultModel) {
       for (const Hash& hash : chunk) short_chunks.update(hash);
     }
     EXPECT_EQ(to_hex(short_chunks.finish()), kGoldenShortChunks);
+  }
+}
+
+// The same promise for adapters (docs/numerics.md, part III), with an adapter from arithmetic.
+constexpr const char* kGoldenWithAdapter = "95bf494027a0840c01f7b0b150e8cc11f83c8565a19589c49235b84c19a1d128";
+
+TEST(GoldenTables, DefaultModelWithAnAdapter) {
+  const auto model = embedded_model();
+  Chunks chunks = golden_chunks(model->config);
+  chunks.erase(chunks.begin());
+  auto adapter = std::make_shared<Adapter>();
+  adapter->weights_hash = model->weights_hash;
+  adapter->rank = 11;
+  adapter->targets = kAllAdapterTargets;
+  adapter->layers.resize(model->config.layers);
+  std::uint32_t state = 7;
+  const auto next = [&](std::uint32_t limit) {
+    state = state * 1664525u + 1013904223u;
+    return (state >> 8) % limit;
+  };
+  for (auto& layer : adapter->layers) {
+    for (const AdapterTarget target : kAdapterTargets) {
+      const AdapterShape shape = adapter_shape(model->config, target);
+      AdapterSite& site = layer[index_of(target)];
+      for (auto& [integers, count] : {std::pair(&site.a, shape.inputs), std::pair(&site.b, shape.outputs)}) {
+        for (std::uint32_t i = 0; i < count * adapter->rank; ++i) {
+          integers->push_back(static_cast<std::int8_t>(static_cast<int>(next(255)) - 127));
+        }
+      }
+      for (std::uint32_t r = 0; r < adapter->rank; ++r)
+        site.scales.push_back(static_cast<float>(next(1024)) * 0x1p-33f);
+    }
+  }
+  validate_adapter(*adapter, model->config, "golden");
+  const TableHashes hashes = expect_all_ways_equal(model, adapter, chunks);
+  Hasher all;
+  for (const auto& chunk : hashes) {
+    for (const Hash& hash : chunk) all.update(hash);
+  }
+  EXPECT_EQ(to_hex(all.finish()), kGoldenWithAdapter);
+}
+
+TEST(AdapterEngine, AnAdapterOfZerosChangesNothingAndOthersDo) {
+  const auto model = random_model(test_seed(), kShapes[0].config);
+  std::mt19937_64 random(test_seed());
+  const Chunks chunks = random_chunks(random, model->config, 2);
+  ThreadPool pool(1);
+  const auto tables = [&](const std::shared_ptr<const Adapter>& adapter) {
+    Engine engine(model, scalar_kernels(), pool, adapter);
+    return prefill_hashes(engine, chunks);
+  };
+  const TableHashes plain = tables(nullptr);
+  auto adapter = std::make_shared<Adapter>(*random_adapter(1, *model, 4, kAllAdapterTargets));
+  for (auto& layer : adapter->layers) {
+    for (AdapterSite& site : layer) std::fill(site.b.begin(), site.b.end(), std::int8_t{0});
+  }
+  EXPECT_EQ(tables(adapter), plain);
+  for (const AdapterTarget target : kAdapterTargets) {
+    EXPECT_NE(tables(random_adapter(1, *model, 4, bit_of(target))), plain) << index_of(target);
   }
 }
 
