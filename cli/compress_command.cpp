@@ -4,12 +4,14 @@
 #include <iostream>
 
 #include "base/display.h"
+#include "base/file.h"
 #include "base/interruption.h"
 #include "base/log.h"
 #include "cli/compress_estimate.h"
 #include "cli/part_check.h"
 #include "cli/session.h"
 #include "coordinator/compress_job.h"
+#include "shard/adapter_format.h"
 
 namespace fz::cli {
 namespace {
@@ -21,6 +23,7 @@ struct CompressOptions {
   bool force = false;
   std::string coder = "mixed";
   std::uint64_t block_bytes = 0;  ///< 0: chosen.
+  std::string adapter_path;
   bool check_decode = false;
   bool dry_run = false;
   WorkOptions work;
@@ -74,6 +77,17 @@ std::string shard_report(const std::string& output, const coordinator::CompressJ
                      output);
 }
 
+/// What --adapter names; empty without it.
+Bytes read_adapter(const CompressOptions& options) {
+  if (options.adapter_path.empty()) return {};
+  if (options.work.model_path == kNoModel) {
+    fail(ErrorCode::kUsage, "compress: --adapter is for a model, and --model is none; leave out one of them");
+  }
+  Bytes adapter = read_file(options.adapter_path, shard::kMaxAdapterBytes);
+  shard::read_adapter_summary(adapter, display_text(options.adapter_path));
+  return adapter;
+}
+
 coordinator::CompressRequest request_of(const CompressOptions& options, const std::filesystem::path& output,
                                         Workplace& workplace, const Context& context) {
   coordinator::CompressRequest request;
@@ -84,9 +98,11 @@ coordinator::CompressRequest request_of(const CompressOptions& options, const st
   request.excluded = log_files(options.work, context.world.size());
   request.options.coder = coder_of(options.coder);
   request.options.block_bytes = block_bytes_of(options);
-  request.choose_model = [&options, &workplace]() -> coordinator::ModelChoice {
+  request.adapter = read_adapter(options);
+  request.choose_model = [&options, &workplace, adapter = request.adapter]() -> coordinator::ModelChoice {
     if (options.work.model_path == kNoModel) return {};
-    const shard::TextCodec& codec = workplace.load_model();
+    shard::TextCodec& codec = workplace.load_model();
+    codec.use_adapter(adapter, options.adapter_path);  // tells whether it is for this model
     // Not the limit that the number of threads gives: the archive must not depend on the machine.
     const std::uint64_t limit_bytes =
         options.work.memory_limit_bytes > 0 ? options.work.memory_limit_bytes : kDefaultMemoryLimitBytes;
@@ -109,8 +125,10 @@ std::string output_state(const std::filesystem::path& output, bool force) {
 /// Scan, plan and samples; writes nothing.
 void dry_run(const CompressOptions& options, const std::filesystem::path& output, Workplace& workplace,
              const Context& context) {
-  const shard::Plan plan = coordinator::plan_corpus(request_of(options, output, workplace, context));
-  const CompressEstimate estimate = estimate_compress(plan, workplace, context.world.size());
+  const coordinator::CompressRequest request = request_of(options, output, workplace, context);
+  const shard::Plan plan = coordinator::plan_corpus(request);
+  CompressEstimate estimate = estimate_compress(plan, workplace, context.world.size());
+  if (plan.adapter_hash != shard::Hash16{}) estimate.archive_bytes += static_cast<double>(request.adapter.size());
   const std::string text =
       plan_lines(plan) +
       fmt::format("{:<15}{}: {}\n", "output", display_text(output.native()), output_state(output, options.force)) +
@@ -232,6 +250,11 @@ void add_compress(CLI::App& app, Context& context) {
                    "Make only the I-th of N parts of the blocks, and no archive: see 'fz-dist merge'")
       ->type_name("I/N")
       ->check(check_part);
+  command
+      ->add_option("--adapter", options->adapter_path,
+                   "Have the model use this adapter, made for it before from text of the same kind; the archive holds "
+                   "it then")
+      ->type_name("FILE");
   command->add_flag("--check-decode", options->check_decode, "Decode each block after coding it, and compare");
   command->add_flag("-n,--dry-run", options->dry_run,
                     "Only scan and plan, and estimate size, time and memory from samples; write nothing");

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/model_words.h"
 #include "cli/recovery_hint.h"
+#include "shard/adapter_format.h"
 #include "shard/archive_reader.h"
 
 namespace fz::cli {
@@ -50,6 +51,22 @@ double bits_per_byte(std::uint64_t raw_bytes, std::uint64_t stored_bytes) {
   return raw_bytes == 0 ? 0 : 8 * static_cast<double>(stored_bytes) / static_cast<double>(raw_bytes);
 }
 
+/// Null: there is no adapter.
+nlohmann::ordered_json adapter_json(const shard::ArchiveReader& archive) {
+  if (!archive.has_adapter()) return nullptr;
+  const shard::AdapterSummary summary = shard::read_adapter_summary(archive.read_adapter(), archive.name());
+  return {{"bytes", summary.stored_bytes},
+          {"rank", summary.rank},
+          {"targets", shard::adapter_target_names(summary.targets)}};
+}
+
+void print_adapter(const shard::ArchiveReader& archive, std::ostream& out) {
+  if (!archive.has_adapter()) return;
+  const shard::AdapterSummary summary = shard::read_adapter_summary(archive.read_adapter(), archive.name());
+  out << fmt::format("adapter        {} bytes, rank {}, at {}\n", summary.stored_bytes, summary.rank,
+                     shard::adapter_target_names(summary.targets));
+}
+
 void print_json(const shard::ArchiveReader& archive, const Totals& totals, std::ostream& out) {
   nlohmann::ordered_json object;
   object["format_version"] = archive.header().format_version;
@@ -71,6 +88,7 @@ void print_json(const shard::ArchiveReader& archive, const Totals& totals, std::
   object["index_bytes"] = archive.footer().index_bytes;
   object["model"] = model_json(archive.header().model);
   if (archive.needs_model()) object["model"]["token_coder"] = shard::coder_name(archive.header().token_coder);
+  object["adapter"] = adapter_json(archive);
   out << object.dump(2) << '\n';
 }
 
@@ -94,6 +112,7 @@ void print_text(const shard::ArchiveReader& archive, const Totals& totals, std::
   out << fmt::format("file table     {} bytes, index {} bytes\n", footer.table_bytes, footer.index_bytes);
   print_model(archive.header().model, out);
   if (archive.needs_model()) out << fmt::format("coder          {}\n", shard::coder_name(archive.header().token_coder));
+  print_adapter(archive, out);
 }
 
 void info(const InfoOptions& options, const Context& context) {

@@ -25,18 +25,19 @@ struct RecoverOptions : ReportOptions {
 
 /// The header named the model and is lost: the model at hand is the right one if it decodes this block.
 std::optional<shard::ModelIdentity> try_model(const RecoverOptions& options, const Context& context,
-                                              const shard::StoredBlock& block) {
+                                              const shard::StoredBlock& block, ByteSpan adapter) {
   if (options.model_path == kNoModel) return std::nullopt;
   const auto codec =
       context.parts.make_text_codec(options.model_path, std::make_shared<ThreadPool>(context.world.default_threads()));
   try {
+    codec->use_adapter(adapter, display_text(options.archive));
     shard::decode_block(block, codec.get(), options.archive);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kCorrupt) throw;
     fail(ErrorCode::kModel,
-         "{}: the header, which named the model, is lost, and the model at hand does not decode block {}; give the "
-         "right one with --model, or 'none' to leave out the blocks that need one",
-         display_text(options.archive), number(block.header.id));
+         "{}: the header, which named the model, is lost, and the model at hand{} does not decode block {}; give "
+         "the right one with --model, or 'none' to leave out the blocks that need one",
+         display_text(options.archive), adapter.empty() ? "" : " with the archive's adapter", number(block.header.id));
   }
   return codec->identity();
 }
@@ -55,7 +56,9 @@ void recover(const RecoverOptions& options, const Context& context) {
   request.archive = options.archive;
   request.output = options.output;
   request.force = options.force;
-  request.find_model = [&](const shard::StoredBlock& block) { return try_model(options, context, block); };
+  request.find_model = [&](const shard::StoredBlock& block, ByteSpan adapter) {
+    return try_model(options, context, block, adapter);
+  };
   request.progress = [&](std::uint64_t done, std::uint64_t total) {
     if (shown_verb != verb) {
       const ProgressStyle style = progress_style(options.progress, options.quiet, context.err);

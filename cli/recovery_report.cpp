@@ -63,6 +63,11 @@ std::string recovery_lines(const RecoveryPlan& plan, const std::string& archive)
       fmt::format("{}: header {}, file table {}, index {}, footer {}\n", archive, presence(plan.header_was_lost),
                   trust_name(plan.table_trust), presence(plan.index_was_lost), presence(plan.footer_was_lost));
   const auto say = [&](const std::string& line) { text += fmt::format("{}: {}\n", archive, line); };
+  if (plan.adapter_was_lost) {
+    say("the adapter is damaged: no block that was coded by the model can be decoded without it");
+  } else if (plan.adapter) {
+    say("the adapter is intact");
+  }
   if (plan.table_trust == Trust::kUnconfirmed) {
     say("the hash of the file table is lost: contents are checked, names, times and the borders of files are not");
   }
@@ -107,6 +112,7 @@ std::string recovery_json(const RecoveryPlan& plan, const std::string& archive, 
   object["file_table"] = trust_name(plan.table_trust);
   object["index"] = presence(plan.index_was_lost);
   object["footer"] = presence(plan.footer_was_lost);
+  object["adapter"] = plan.adapter || plan.adapter_was_lost ? Json(presence(plan.adapter_was_lost)) : Json();
   object["blocks"] = plan.blocks.size();
   object["raw_bytes"] = plan.kept_raw_bytes();
   object["duplicate_blocks"] = plan.duplicate_blocks;
@@ -152,6 +158,7 @@ std::string recovery_summary(const RecoveryPlan& plan) {
   } else if (!plan.lost_blocks.empty()) {
     parts.push_back("the end is lost");
   }
+  if (plan.adapter_was_lost) parts.push_back("the adapter is lost");
   if (!plan.damaged_files.empty()) parts.push_back(fmt::format("{} damaged", count(plan.damaged_files.size(), "file")));
   if (plan.table_trust == Trust::kLost) parts.push_back("the names of the files are lost");
   if (plan.table_trust == Trust::kUnconfirmed) parts.push_back("the names of the files are unconfirmed");

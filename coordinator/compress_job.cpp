@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "coordinator/output_file.h"
 #include "shard/archive_reader.h"
+#include "shard/job_adapter.h"
 
 namespace fz::coordinator {
 shard::Plan plan_corpus(const CompressRequest& request) {
@@ -18,6 +19,7 @@ shard::Plan plan_corpus(const CompressRequest& request) {
     const ModelChoice choice = request.choose_model();
     plan.model = choice.identity;
     plan.lane_limit = choice.lane_limit;
+    if (!plan.model.is_none() && !request.adapter.empty()) plan.adapter_hash = shard::hash16(request.adapter);
   }
   return plan;
 }
@@ -35,6 +37,9 @@ CompressJob::CompressJob(const CompressRequest& request)
     share_plan();
   } else {
     freeze_plan();
+  }
+  if (plan_.adapter_hash != shard::Hash16{}) {
+    shard::write_job_adapter(directory_->path(), plan_, request.adapter, part_);
   }
   open_journal(request.warn);
 }

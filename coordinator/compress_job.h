@@ -31,6 +31,7 @@ struct CompressRequest {
   bool force = false;  ///< Replace an existing output; discard a job that does not fit (never when `part` is set).
   std::vector<std::string> excluded;  ///< Absolute paths that are no part of the corpus, beside the output: logs.
   PlanOptions options;
+  Bytes adapter;  ///< Serialized, for the chosen model; empty: none given.
   /// Called when the plan has text; may throw Error(kModel) and the like.
   std::function<ModelChoice()> choose_model;
   Warn warn;

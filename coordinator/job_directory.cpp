@@ -5,13 +5,15 @@
 #include <algorithm>
 
 #include "base/display.h"
+#include "shard/job_adapter.h"
 
 namespace fz::coordinator {
 namespace {
 
 /// A file that a run of ours left, whole or half-written ("plan.tmp-123").
 bool is_job_file(const std::string& name) {
-  for (const char* ours : {shard::kLockName, shard::kPlanName, shard::kJournalName, shard::kMergedName}) {
+  for (const char* ours :
+       {shard::kLockName, shard::kPlanName, shard::kJournalName, shard::kMergedName, shard::kAdapterName}) {
     if (name == ours || name.starts_with(std::string(ours) + ".tmp-")) return true;
   }
   return shard::part_of_name(name, shard::kLockName) || shard::part_of_name(name, shard::kJournalName) ||

@@ -7,6 +7,7 @@
 #include "coordinator/output_file.h"
 #include "shard/archive_reader.h"
 #include "shard/archive_writer.h"
+#include "shard/job_adapter.h"
 
 namespace fz::coordinator {
 namespace {
@@ -19,7 +20,8 @@ shard::Check8 footer_check_of(const File& archive) {
 }
 
 /// The header comes first but depends on what codecs the blocks have: looks at the block headers before.
-shard::Header header_of(const JobDirectory& directory, const shard::Plan& plan, const FinishedBlocks& finished) {
+shard::Header header_of(const JobDirectory& directory, const shard::Plan& plan, const FinishedBlocks& finished,
+                        std::size_t adapter_bytes) {
   shard::Header header;
   header.format_version = shard::kOldestFormatVersion;
   header.block_bytes = plan.block_bytes;
@@ -32,7 +34,9 @@ shard::Header header_of(const JobDirectory& directory, const shard::Plan& plan, 
     if (!shard::needs_model(codec)) continue;
     header.token_coder = plan.coder;
     header.model = plan.model;
+    header.adapter_bytes = adapter_bytes;
   }
+  if (header.adapter_bytes > 0) header.format_version = shard::kAdapterFormatVersion;
   return header;
 }
 
@@ -43,9 +47,11 @@ ArchiveSize merge_blocks(JobDirectory& directory, Journal& journal, const shard:
   const std::filesystem::path merged_path = directory.path() / shard::kMergedName;
   std::error_code error;
   std::filesystem::remove(merged_path, error);
-  const shard::Header header = header_of(directory, plan, finished);
+  Bytes adapter = shard::adapter_of_job(directory.path(), plan);
+  const shard::Header header = header_of(directory, plan, finished, adapter.size());
+  if (header.adapter_bytes == 0) adapter.clear();  // the model has won no block
   File merged = File::create(merged_path);
-  shard::ArchiveWriter writer(merged, header);
+  shard::ArchiveWriter writer(merged, header, adapter);
   Bytes stored;
   for (std::uint32_t i = 0; i < plan.blocks.size(); ++i) {
     throw_if_interrupted();

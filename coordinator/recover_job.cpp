@@ -78,7 +78,7 @@ void RecoverJob::find_model(shard::RecoveryOrder& order) {
     if (smallest == nullptr || block.header.raw_bytes < smallest->header.raw_bytes) smallest = &block;
   }
   if (smallest == nullptr) return;
-  model_ = request_.find_model({smallest->header, read_payload(*smallest)});
+  model_ = request_.find_model({smallest->header, read_payload(*smallest)}, read_adapter(order.adapter));
   if (model_) return;
   for (FoundBlock& block : order.placed) {
     if (wants_model(block)) block.intact = false;
@@ -110,10 +110,20 @@ Bytes RecoverJob::read_payload(const FoundBlock& block) const {
   return payload;
 }
 
+Bytes RecoverJob::read_adapter(const std::optional<shard::FoundAdapter>& found) const {
+  if (!found) return {};
+  Bytes adapter = archive_.read_at(found->file_offset, found->summary.stored_bytes);
+  if (shard::read_adapter_summary(adapter, name_) != found->summary) {
+    fail(ErrorCode::kInput, "{}: offset {}: the file changed while it was read", name_, found->file_offset);
+  }
+  return adapter;
+}
+
 std::uint64_t RecoverJob::write() {
   FZ_CHECK(!request_.output.empty() && found_anything());
   TemporaryOutput output(request_.output);
-  shard::ArchiveWriter writer(output.file(), plan_.header);
+  const Bytes adapter = plan_.header.adapter_bytes > 0 ? read_adapter(plan_.adapter) : Bytes();
+  shard::ArchiveWriter writer(output.file(), plan_.header, adapter);
   std::uint64_t done = 0;
   for (const shard::RecoveredBlock& block : plan_.blocks) {
     throw_if_interrupted();

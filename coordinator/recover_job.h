@@ -15,9 +15,10 @@ struct RecoverRequest {
   std::filesystem::path archive;
   std::filesystem::path output;  ///< Empty: only find out what could be recovered.
   bool force = false;            ///< Replace an existing output.
-  /// Called when the archive's header, which names the model, is lost, with one block that needs it: the identity of
-  /// a model that decodes this block, or nothing to do without such blocks. May throw.
-  std::function<std::optional<shard::ModelIdentity>(const shard::StoredBlock&)> find_model;
+  /// Called when the archive's header, which names the model, is lost, with one block that needs it and the archive's
+  /// adapter, empty when there is none: the identity of a model that decodes this block, or nothing to do without such
+  /// blocks. May throw.
+  std::function<std::optional<shard::ModelIdentity>(const shard::StoredBlock&, ByteSpan adapter)> find_model;
   /// Called often while the archive is read, with bytes done and bytes in all.
   std::function<void(std::uint64_t, std::uint64_t)> progress;
 };
@@ -40,6 +41,7 @@ class RecoverJob {
   void find_model(shard::RecoveryOrder& order);
   std::vector<shard::FoundBlock> usable(const std::vector<shard::FoundBlock>& unplaced) const;
   Bytes read_payload(const shard::FoundBlock& block) const;
+  Bytes read_adapter(const std::optional<shard::FoundAdapter>& found) const;
 
   RecoverRequest request_;
   File archive_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "model/adapter.h"
 #include "shard/archive_format.h"
@@ -14,7 +15,7 @@ using model::AdapterSite;
 using model::AdapterTarget;
 
 constexpr std::array<std::uint8_t, 4> kMagic = {'F', 'Z', 'a', '1'};
-constexpr std::size_t kFixedBytes = 48;  // before the scales
+constexpr std::size_t kSizeOffset = 12;
 constexpr std::size_t kCheckBytes = sizeof(Hash16);
 
 constexpr unsigned kUnaryLimit = 15;
@@ -140,11 +141,11 @@ AdapterSummary read_fixed_part(ByteReader& reader) {
   summary.rank = reader.read<std::uint8_t>();
   summary.targets = reader.read<std::uint8_t>();
   summary.layers = reader.read<std::uint32_t>();
+  summary.stored_bytes = reader.read<std::uint32_t>();
   if (summary.rank < 1 || summary.rank > model::kMaxAdapterRank) reader.corrupt("the adapter's rank is not 1 to 64");
   if (summary.targets < 1 || summary.targets > model::kAllAdapterTargets) {
     reader.corrupt("the adapter's targets are not 1 to 15");
   }
-  if (reader.read<std::uint32_t>() != 0) reader.corrupt("reserved bytes are not 0");
   summary.weights_hash = read_hash(reader);
   return summary;
 }
@@ -154,7 +155,7 @@ ByteSpan checked_part(ByteSpan bytes, const std::string& source) {
   if (bytes.size() > kMaxAdapterBytes) {
     fail(ErrorCode::kCorrupt, "{}: adapter: {} bytes, at most {}", source, bytes.size(), kMaxAdapterBytes);
   }
-  if (bytes.size() < kFixedBytes + kCheckBytes || !std::equal(kMagic.begin(), kMagic.end(), bytes.begin())) {
+  if (bytes.size() < kAdapterFixedBytes + kCheckBytes || !std::equal(kMagic.begin(), kMagic.end(), bytes.begin())) {
     fail(ErrorCode::kCorrupt, "{}: not an adapter, or a damaged one", source);
   }
   const ByteSpan checked = bytes.first(bytes.size() - kCheckBytes);
@@ -162,10 +163,20 @@ ByteSpan checked_part(ByteSpan bytes, const std::string& source) {
   if (!std::equal(check.begin(), check.end(), bytes.end() - kCheckBytes)) {
     fail(ErrorCode::kCorrupt, "{}: the adapter is damaged (hash differs)", source);
   }
+  if (claimed_adapter_bytes(bytes) != bytes.size()) {
+    fail(ErrorCode::kCorrupt, "{}: the adapter states another size than its {} bytes", source, bytes.size());
+  }
   return checked;
 }
 
 }  // namespace
+
+std::uint64_t claimed_adapter_bytes(ByteSpan begin) {
+  if (begin.size() < kAdapterFixedBytes || !std::equal(kMagic.begin(), kMagic.end(), begin.begin())) return 0;
+  std::uint32_t size_bytes = 0;
+  std::memcpy(&size_bytes, begin.data() + kSizeOffset, sizeof size_bytes);
+  return size_bytes >= kAdapterFixedBytes + kCheckBytes && size_bytes <= kMaxAdapterBytes ? size_bytes : 0;
+}
 
 AdapterSummary read_adapter_summary(ByteSpan bytes, const std::string& source) {
   ByteReader reader(checked_part(bytes, source), source);
@@ -190,7 +201,7 @@ Bytes serialize_adapter(const model::Adapter& adapter) {
   writer.write(static_cast<std::uint8_t>(adapter.rank));
   writer.write(static_cast<std::uint8_t>(adapter.targets));
   writer.write(static_cast<std::uint32_t>(adapter.layers.size()));
-  writer.write(std::uint32_t{0});
+  writer.write(std::uint32_t{0});  // the size, when it is known
   writer.write_bytes(adapter.weights_hash);
   const auto layers = static_cast<std::uint32_t>(adapter.layers.size());
   for_each_site(layers, adapter.targets, [&](std::uint32_t layer, AdapterTarget target) {
@@ -205,12 +216,15 @@ Bytes serialize_adapter(const model::Adapter& adapter) {
     for (const std::int8_t integer : site.b) encoder.encode(site_models.b, integer);
   });
   writer.write_bytes(encoder.finish());
-  writer.write_bytes(hash16(writer.bytes()));
-  if (writer.size() > kMaxAdapterBytes) {
-    fail(ErrorCode::kUnsupported, "adapter: {} bytes, at most {}; choose a lower rank", writer.size(),
-         kMaxAdapterBytes);
+  if (writer.size() > kMaxAdapterBytes - kCheckBytes) {
+    fail(ErrorCode::kUnsupported, "adapter: more than {} bytes; choose a lower rank", kMaxAdapterBytes);
   }
-  return writer.take();
+  Bytes bytes = writer.take();
+  const auto stored_bytes = static_cast<std::uint32_t>(bytes.size() + kCheckBytes);
+  std::memcpy(bytes.data() + kSizeOffset, &stored_bytes, sizeof stored_bytes);
+  const Hash16 check = hash16(bytes);
+  bytes.insert(bytes.end(), check.begin(), check.end());
+  return bytes;
 }
 
 std::shared_ptr<const model::Adapter> parse_adapter(ByteSpan bytes, const model::ModelConfig& config,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "shard/adapter_format.h"
+
 namespace fz::shard {
 namespace {
 
@@ -103,7 +105,7 @@ Bytes serialize_header(const Header& header) {
   writer.write(header.model.numerics_version);
   writer.write(header.model.context);
   writer.write(header.block_bytes);
-  writer.write(std::uint64_t{0});
+  writer.write(header.adapter_bytes);
   writer.write_bytes(header.model.weights_hash);
   writer.write_bytes(header.model.tokenizer_hash);
   writer.write_bytes(check8(writer.bytes()));
@@ -130,7 +132,7 @@ Header parse_header(ByteSpan bytes, const std::string& source) {
   header.model.numerics_version = reader.read<std::uint32_t>();
   header.model.context = reader.read<std::uint32_t>();
   header.block_bytes = reader.read<std::uint32_t>();
-  const auto adapter_bytes = reader.read<std::uint64_t>();
+  header.adapter_bytes = reader.read<std::uint64_t>();
   header.model.weights_hash = read_array<32>(reader);
   header.model.tokenizer_hash = read_array<32>(reader);
   if (read_array<8>(reader) != check8(bytes.first(kHeaderBytes - 8))) {
@@ -138,13 +140,17 @@ Header parse_header(ByteSpan bytes, const std::string& source) {
   }
   if (version == 0) reader.corrupt("format version 0 does not exist");
   if (coder >= coder_count(version)) reader.corrupt(fmt::format("token coder {} does not exist", coder));
-  if (reserved != 0 || adapter_bytes != 0) reader.corrupt("reserved bytes are not 0");
+  if (reserved != 0 || (version < kAdapterFormatVersion && header.adapter_bytes != 0)) {
+    reader.corrupt("reserved bytes are not 0");
+  }
+  if (header.adapter_bytes > kMaxAdapterBytes) reader.corrupt("the adapter's size is outside the limits");
   if (header.block_bytes < kMinBlockBytes || header.block_bytes > kMaxBlockBytes) {
     reader.corrupt(
         fmt::format("block size {} is not between {} and {}", header.block_bytes, kMinBlockBytes, kMaxBlockBytes));
   }
   header.format_version = version;
   header.token_coder = static_cast<TokenCoder>(coder);
+  if (header.model.is_none() && header.adapter_bytes != 0) reader.corrupt("an adapter without a model");
   const bool has_hashes = header.model.weights_hash != Hash{} && header.model.tokenizer_hash != Hash{};
   if (header.model.is_none() ? coder != 0 : !has_hashes) reader.corrupt("the model's identity is incomplete");
   return header;

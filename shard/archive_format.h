@@ -13,7 +13,7 @@
 namespace fz::shard {
 
 inline constexpr std::uint16_t kOldestFormatVersion = 1;
-inline constexpr std::uint16_t kFormatVersion = 2;
+inline constexpr std::uint16_t kFormatVersion = 3;
 inline constexpr std::size_t kHeaderBytes = 104;
 inline constexpr std::size_t kBlockHeaderBytes = 56;
 inline constexpr std::size_t kFooterBytes = 88;
@@ -49,6 +49,9 @@ constexpr int codec_count(std::uint16_t format_version) {
 constexpr std::uint16_t format_version_of(Codec codec) {
   return static_cast<int>(codec) < codec_count(1) ? 1 : 2;
 }
+
+/// The first format version that has adapters.
+inline constexpr std::uint16_t kAdapterFormatVersion = 3;
 
 /// How a lane's tokens become bits.
 enum class TokenCoder : std::uint8_t {
@@ -87,7 +90,9 @@ struct Header {
   TokenCoder token_coder = TokenCoder::kRange;
   ModelIdentity model;
   std::uint32_t block_bytes = kDefaultBlockBytes;
+  std::uint64_t adapter_bytes = 0;  ///< Of the adapter between the header and the blocks; 0: none.
 
+  std::uint64_t blocks_offset() const { return kHeaderBytes + adapter_bytes; }
   bool operator==(const Header&) const = default;
 };
 

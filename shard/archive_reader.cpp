@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/display.h"
+#include "shard/adapter_format.h"
 #include "shard/block_codec.h"
 #include "shard/fallback_codecs.h"
 
@@ -32,7 +33,7 @@ ArchiveReader::ArchiveReader(const std::filesystem::path& path)
   }
   const std::uint64_t footer_offset = archive_bytes_ - kFooterBytes;
   footer_ = parse_footer(file_.read_at(footer_offset, kFooterBytes), name_, footer_offset);
-  if (footer_.table_offset < kHeaderBytes || footer_.table_offset > footer_offset ||
+  if (footer_.table_offset < header_.blocks_offset() || footer_.table_offset > footer_offset ||
       footer_offset - footer_.table_offset != std::uint64_t{footer_.table_bytes} + footer_.index_bytes) {
     fail(ErrorCode::kCorrupt, "{}: offset {}: the parts do not fit the file's size of {} bytes", name_, footer_offset,
          archive_bytes_);
@@ -49,6 +50,9 @@ ArchiveReader::ArchiveReader(const std::filesystem::path& path)
 
 void ArchiveReader::check_blocks_against_header() const {
   const auto corrupt = [&](const std::string& what) { fail(ErrorCode::kCorrupt, "{}: index: {}", name_, what); };
+  if ((blocks_.empty() ? footer_.table_offset : blocks_.front().file_offset) != header_.blocks_offset()) {
+    corrupt("the blocks do not end where the file table begins");
+  }
   bool model_seen = false;
   for (const IndexedBlock& block : blocks_) {
     const int codec = static_cast<int>(block.codec);
@@ -59,6 +63,15 @@ void ArchiveReader::check_blocks_against_header() const {
     if (block.codec != model_codec(header_.token_coder)) corrupt("a block's codec is not the header's token coder");
   }
   if (model_seen != needs_model()) corrupt("header and blocks disagree about the model");
+}
+
+Bytes ArchiveReader::read_adapter() const {
+  if (!has_adapter()) return {};
+  Bytes adapter = file_.read_at(kHeaderBytes, static_cast<std::size_t>(header_.adapter_bytes));
+  if (read_adapter_summary(adapter, name_).weights_hash != header_.model.weights_hash) {
+    fail(ErrorCode::kCorrupt, "{}: the adapter is for another model than the archive", name_);
+  }
+  return adapter;
 }
 
 StoredBlock ArchiveReader::read_block(BlockId id) const {

@@ -28,6 +28,10 @@ class ArchiveReader {
   std::uint64_t archive_bytes() const { return archive_bytes_; }
   bool needs_model() const { return !header_.model.is_none(); }
 
+  bool has_adapter() const { return header_.adapter_bytes > 0; }
+  /// Reads the adapter and checks it, but for its integers. Empty: there is none. Throws Error(kCorrupt).
+  Bytes read_adapter() const;
+
   /// Reads one block and checks header, agreement with the index, and payload check. Throws Error(kCorrupt).
   StoredBlock read_block(BlockId id) const;
 

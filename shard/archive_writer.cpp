@@ -17,8 +17,11 @@ std::uint32_t section_bytes(const File& file, std::size_t size_bytes) {
 
 }  // namespace
 
-ArchiveWriter::ArchiveWriter(const File& file, const Header& header) : file_(file) {
+ArchiveWriter::ArchiveWriter(const File& file, const Header& header, ByteSpan adapter)
+    : file_(file), file_offset_(header.blocks_offset()) {
+  FZ_CHECK(header.adapter_bytes == adapter.size());
   file_.append(serialize_header(header));
+  if (!adapter.empty()) file_.append(adapter);
 }
 
 void ArchiveWriter::append_block(const BlockHeader& header, ByteSpan stored) {

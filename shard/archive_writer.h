@@ -13,8 +13,9 @@ namespace fz::shard {
 
 class ArchiveWriter {
  public:
-  /// Writes the header into the empty `file`, which must outlive the writer.
-  ArchiveWriter(const File& file, const Header& header);
+  /// Writes header and adapter, which has the header's adapter_bytes, into the empty `file`, which must outlive the
+  /// writer.
+  ArchiveWriter(const File& file, const Header& header, ByteSpan adapter = {});
 
   /// Blocks come in order of id; `stored` is header and payload as in a shard file.
   void append_block(const BlockHeader& header, ByteSpan stored);
@@ -25,7 +26,7 @@ class ArchiveWriter {
  private:
   const File& file_;
   ByteWriter index_;
-  std::uint64_t file_offset_ = kHeaderBytes;
+  std::uint64_t file_offset_;
   std::uint64_t raw_offset_ = 0;
   std::uint32_t block_count_ = 0;
 };

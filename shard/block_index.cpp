@@ -13,7 +13,7 @@ std::vector<IndexedBlock> parse_block_index(ByteSpan bytes, const Footer& footer
     reader.corrupt("more blocks than there are bytes for");
   std::vector<IndexedBlock> blocks;
   blocks.reserve(footer.block_count);
-  std::uint64_t file_offset = kHeaderBytes;
+  std::uint64_t file_offset = 0;  // from the first block
   std::uint64_t raw_offset = 0;
   for (std::uint32_t i = 0; i < footer.block_count; ++i) {
     const auto codec = reader.read<std::uint8_t>();
@@ -28,7 +28,10 @@ std::vector<IndexedBlock> parse_block_index(ByteSpan bytes, const Footer& footer
     file_offset += kBlockHeaderBytes + payload_bytes;
   }
   reader.expect_end();
-  if (file_offset != footer.table_offset) reader.corrupt("the blocks do not end where the file table begins");
+  if (file_offset + kHeaderBytes > footer.table_offset) {
+    reader.corrupt("the blocks do not end where the file table begins");
+  }
+  for (IndexedBlock& block : blocks) block.file_offset += footer.table_offset - file_offset;
   if (raw_offset != footer.corpus_bytes) reader.corrupt("the blocks do not add up to the corpus");
   return blocks;
 }

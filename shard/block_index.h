@@ -19,8 +19,9 @@ struct IndexedBlock {
   std::uint64_t file_offset = 0;  ///< Of the block header.
 };
 
-/// Throws Error(kCorrupt) unless there are exactly block_count records within the limits of the format that end at
-/// table_offset and add up to corpus_bytes. What the archive's header says of its blocks is not checked here.
+/// Throws Error(kCorrupt) unless there are exactly block_count records within the limits of the format that add up to
+/// corpus_bytes. The blocks end at table_offset; where the header has them begin, and what else it says of them, is not
+/// checked here.
 std::vector<IndexedBlock> parse_block_index(ByteSpan bytes, const Footer& footer, const std::string& source);
 
 }  // namespace fz::shard

@@ -8,6 +8,7 @@
 #include "model/backend.h"
 #include "model/engine.h"
 #include "model/tokenizer.h"
+#include "shard/adapter_format.h"
 #include "shard/forced_decisions.h"
 #include "shard/mixed_token_coder.h"
 #include "shard/range_token_coder.h"
@@ -45,9 +46,10 @@ PayloadHead read_head(const StoredPayload& block, std::uint32_t context) {
 
 struct LanguageModelCodec::State {
   State(std::shared_ptr<const model::Model> model, std::shared_ptr<ThreadPool> thread_pool, const std::string& backend)
-      : pool(std::move(thread_pool)),
+      : weights(model),
+        pool(std::move(thread_pool)),
         tokenizer(model->tokenizer, model->name),
-        engine(model, model::choose_kernels(backend), *pool),
+        engine(std::make_unique<model::Engine>(model, model::choose_kernels(backend), *pool)),
         alphabet(memory::Alphabet::of_tokens(model->config.vocabulary_size,
                                              [&](memory::Symbol token) { return tokenizer.token_bytes(token); })) {}
 
@@ -57,7 +59,7 @@ struct LanguageModelCodec::State {
     TokenBlock block;
     block.tokens = own.encode(raw);
     const auto count = static_cast<std::uint32_t>(block.tokens.size());
-    const std::uint32_t context = engine.model().config.context;
+    const std::uint32_t context = engine->model().config.context;
     block.lanes = divide_into_lanes(count, context, choose_lane_count(count, context, lane_limit));
     return block;
   }
@@ -65,11 +67,11 @@ struct LanguageModelCodec::State {
   std::unique_ptr<TokenDecoder> make_decoder(TokenCoder coder, ByteReader& reader, const std::vector<Lane>& lanes) {
     switch (coder) {
       case TokenCoder::kRange:
-        return make_range_decoder(engine, reader, lanes.size());
+        return make_range_decoder(*engine, reader, lanes.size());
       case TokenCoder::kRanks:
-        return make_rank_decoder(engine, reader, lanes);
+        return make_rank_decoder(*engine, reader, lanes);
       case TokenCoder::kMixed:
-        return make_mixed_decoder(engine, alphabet, reader, lanes);
+        return make_mixed_decoder(*engine, alphabet, reader, lanes);
     }
     FZ_CHECK(false && "every coder has a decoder");
     return nullptr;
@@ -78,9 +80,9 @@ struct LanguageModelCodec::State {
   /// Lanes for each thread: a step reads all weights once for all of them, and keys and values once for each. More are
   /// of use while the weights are the larger part.
   std::uint32_t useful_rows() const {
-    const std::size_t cache_bytes = model::KvShape(engine.model().config).cache_bytes / 2;  // half full on average
-    const std::size_t rows = engine.weight_bytes() / cache_bytes;
-    const std::size_t least = engine.kernels().efficient_rows;
+    const std::size_t cache_bytes = model::KvShape(engine->model().config).cache_bytes / 2;  // half full on average
+    const std::size_t rows = engine->weight_bytes() / cache_bytes;
+    const std::size_t least = engine->kernels().efficient_rows;
     return static_cast<std::uint32_t>(std::clamp(rows, least, std::max(least, kMostRows)));
   }
 
@@ -101,9 +103,11 @@ struct LanguageModelCodec::State {
     return raw;
   }
 
+  std::shared_ptr<const model::Model> weights;
   std::shared_ptr<ThreadPool> pool;
   model::Tokenizer tokenizer;
-  model::Engine engine;
+  std::unique_ptr<model::Engine> engine;  // with the adapter in use
+  bool has_adapter = false;
   memory::Alphabet alphabet;
 };
 
@@ -118,10 +122,10 @@ std::vector<Bytes> LanguageModelCodec::encode(std::span<const ByteSpan> raws, co
   std::vector<TokenBlock> blocks(raws.size());
   state.pool->parallel_for(raws.size(),
                            [&](std::size_t i, int) { blocks[i] = state.tokenize(raws[i], settings.lane_limit); });
-  const std::vector<Bytes> bodies = settings.coder == TokenCoder::kRange ? encode_with_ranges(state.engine, blocks)
+  const std::vector<Bytes> bodies = settings.coder == TokenCoder::kRange ? encode_with_ranges(*state.engine, blocks)
                                     : settings.coder == TokenCoder::kRanks
-                                        ? encode_with_ranks(state.engine, blocks)
-                                        : encode_mixed(state.engine, state.alphabet, blocks);
+                                        ? encode_with_ranks(*state.engine, blocks)
+                                        : encode_mixed(*state.engine, state.alphabet, blocks);
   std::vector<Bytes> payloads;
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     ByteWriter writer;
@@ -144,10 +148,23 @@ std::vector<Bytes> LanguageModelCodec::decode(std::span<const StoredPayload> pay
     blocks[i].lanes = divide_into_lanes(head.token_count, context, head.lane_count);
     decoders.push_back(state.make_decoder(payloads[i].coder, head.reader, blocks[i].lanes));
   }
-  step_through_blocks(state.engine, blocks, decoders);
+  step_through_blocks(*state.engine, blocks, decoders);
   std::vector<Bytes> raws;
   for (std::size_t i = 0; i < payloads.size(); ++i) raws.push_back(state.detokenize(blocks[i], payloads[i]));
   return raws;
+}
+
+void LanguageModelCodec::use_adapter(ByteSpan serialized, const std::string& source) {
+  State& state = *state_;
+  std::shared_ptr<const model::Adapter> adapter;
+  if (!serialized.empty()) {
+    adapter = parse_adapter(serialized, state.weights->config, state.weights->weights_hash, source);
+  }
+  if (!adapter && !state.has_adapter) return;
+  const model::Kernels& kernels = state.engine->kernels();
+  state.engine.reset();  // two at a time would be much memory
+  state.has_adapter = adapter != nullptr;
+  state.engine = std::make_unique<model::Engine>(state.weights, kernels, *state.pool, std::move(adapter));
 }
 
 ModelIdentity LanguageModelCodec::identity() const {
@@ -161,7 +178,7 @@ Footprint LanguageModelCodec::footprint(Direction direction, std::uint32_t block
   const std::uint64_t block =
       kBytesPerRawByte * block_bytes + memory::Memory::table_bytes(state_->alphabet, block_bytes);
   Footprint footprint;
-  footprint.fixed_bytes = kOtherBytes + state_->engine.memory_bytes();
+  footprint.fixed_bytes = kOtherBytes + state_->engine->memory_bytes();
   if (direction == Direction::kEncode) {
     footprint.bytes_per_block = block + kManyLanes * ForcedDecisions::bytes_per_lane(config);
     footprint.useful_blocks = threads;
@@ -180,10 +197,10 @@ std::uint32_t LanguageModelCodec::lane_limit(std::uint64_t limit_bytes) const {
 }
 
 const model::Model& LanguageModelCodec::model() const {
-  return state_->engine.model();
+  return state_->engine->model();
 }
 const char* LanguageModelCodec::backend_name() const {
-  return state_->engine.kernels().name;
+  return state_->engine->kernels().name;
 }
 
 }  // namespace fz::shard

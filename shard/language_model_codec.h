@@ -22,6 +22,7 @@ class LanguageModelCodec final : public TextCodec {
   /// Deterministic: the same for every backend and number of threads.
   std::vector<Bytes> encode(std::span<const ByteSpan> blocks, const EncodeSettings& settings) override;
   std::vector<Bytes> decode(std::span<const StoredPayload> blocks) override;
+  void use_adapter(ByteSpan adapter, const std::string& source) override;
   ModelIdentity identity() const override;
   Footprint footprint(Direction direction, std::uint32_t block_bytes) const override;
   std::uint32_t lane_limit(std::uint64_t limit_bytes) const override;

@@ -5,7 +5,7 @@
 namespace fz::shard {
 namespace {
 
-constexpr std::string_view kPlanMagic = "FZplan\x00\x02";
+constexpr std::string_view kPlanMagic = "FZplan\x00\x03";
 constexpr std::size_t kHashBytes = 32;
 
 void write_section(ByteWriter& writer, ByteSpan bytes) {
@@ -67,6 +67,7 @@ Bytes serialize_plan(const Plan& plan) {
   writer.write(plan.model.context);
   writer.write_bytes(plan.model.weights_hash);
   writer.write_bytes(plan.model.tokenizer_hash);
+  writer.write_bytes(plan.adapter_hash);
   writer.write_varint(plan.inputs.size());
   for (const PlanInput& input : plan.inputs) {
     write_section(writer, as_byte_span(input.name));
@@ -107,6 +108,8 @@ Plan parse_plan(ByteSpan bytes, const std::string& source) {
   plan.model.context = reader.read<std::uint32_t>();
   plan.model.weights_hash = read_hash(reader);
   plan.model.tokenizer_hash = read_hash(reader);
+  const ByteSpan adapter_hash = reader.take(plan.adapter_hash.size());
+  std::copy(adapter_hash.begin(), adapter_hash.end(), plan.adapter_hash.begin());
   for (std::uint64_t left = reader.read_varint(); left > 0; --left) {
     PlanInput input;
     input.name = read_string(reader);

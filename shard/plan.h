@@ -44,6 +44,7 @@ struct Plan {
   std::uint32_t block_bytes = kDefaultBlockBytes;
   ModelIdentity model;                   ///< None when no block is text, or when none is wanted.
   std::uint32_t lane_limit = kMaxLanes;  ///< Most lanes of a block.
+  Hash16 adapter_hash{};                 ///< Of the adapter that the user gave (--adapter); zero: none.
   std::vector<PlanInput> inputs;
   std::vector<PlanEntry> entries;  ///< In the order of the file table.
   std::vector<PlanBlock> blocks;   ///< Tile the corpus stream.

@@ -49,7 +49,7 @@ const FoundHeader* choose_header(const RecoveryScan& scan, const std::vector<Fou
                                  const RecoveryTail& tail) {
   const FoundHeader* at_begin = nullptr;
   for (const FoundHeader& found : scan.headers) {
-    const std::uint64_t end = found.file_offset + kHeaderBytes;
+    const std::uint64_t end = found.file_offset + found.header.blocks_offset();
     if (!placed.empty() && number(placed.front().header.id) == 0 && placed.front().file_offset == end) return &found;
     // All parts moved by as much as this header: something stands before the archive.
     if (tail.index && found.file_offset == tail.footer_shift()) return &found;
@@ -68,6 +68,23 @@ void require_one_coder(std::vector<FoundBlock>& placed, std::vector<FoundBlock>&
   });
   unplaced.insert(unplaced.end(), foreign, placed.end());
   placed.erase(foreign, placed.end());
+}
+
+/// It comes before all blocks; what lies among them is data, or another archive's.
+void find_adapter(const RecoveryScan& scan, RecoveryOrder& order) {
+  const std::uint64_t blocks_begin = order.placed.empty() ? scan.file_bytes : order.placed.front().file_offset;
+  for (const FoundAdapter& found : scan.adapters) {
+    if (found.file_end() > blocks_begin) break;
+    const bool belongs = order.header ? found.summary.stored_bytes == order.header->adapter_bytes &&
+                                            found.summary.weights_hash == order.header->model.weights_hash
+                                      : found.file_end() == blocks_begin || found.file_offset == kHeaderBytes;
+    if (belongs) order.adapter = found;
+  }
+  order.adapter_was_lost = order.header && order.header->adapter_bytes > 0 && !order.adapter;
+  if (!order.adapter_was_lost) return;
+  for (FoundBlock& block : order.placed) {
+    if (needs_model(block.header.codec)) block.intact = false;
+  }
 }
 
 bool table_belongs(const RecoveryTail& tail, const std::vector<FoundBlock>& placed, const RunEvidence& evidence,
@@ -133,6 +150,7 @@ RecoveryOrder order_recovered_blocks(const RecoveryScan& scan, const RecoveryTai
   } else {
     require_one_coder(order.placed, order.unplaced);
   }
+  find_adapter(scan, order);
   std::erase_if(order.unplaced, [](const FoundBlock& block) { return !block.intact; });
   std::sort(order.unplaced.begin(), order.unplaced.end(),
             [](const FoundBlock& a, const FoundBlock& b) { return a.file_offset < b.file_offset; });

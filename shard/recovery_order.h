@@ -21,6 +21,10 @@ struct RecoveryOrder {
   std::uint64_t duplicate_blocks = 0;
   /// The archive's header, if it is intact.
   std::optional<Header> header;
+  /// The archive's adapter, if it is intact.
+  std::optional<FoundAdapter> adapter;
+  /// The header names an adapter that is not there: the blocks of the model count as not intact.
+  bool adapter_was_lost = false;
   /// The file table that was found is this archive's.
   bool table_belongs = false;
 };

@@ -163,7 +163,9 @@ Header header_of(const RecoveryPlan& plan, const std::optional<Header>& found) {
     if (!needs_model(block.header.codec)) continue;
     header.token_coder = token_coder(block.header.codec);
     if (found) header.model = found->model;
+    if (plan.adapter) header.adapter_bytes = plan.adapter->summary.stored_bytes;
   }
+  if (header.adapter_bytes > 0) header.format_version = kAdapterFormatVersion;
   return header;
 }
 
@@ -209,7 +211,7 @@ std::uint64_t RecoveryPlan::kept_raw_bytes() const {
 
 bool RecoveryPlan::is_complete() const {
   return table_trust == Trust::kConfirmed && lost_blocks.empty() && damaged_files.empty() && unplaced.empty() &&
-         dropped.empty() && unchecked_blocks == 0;
+         dropped.empty() && unchecked_blocks == 0 && !adapter_was_lost;
 }
 
 RecoveryPlan plan_recovery(const RecoveryScan& scan, RecoveryTail tail, const RecoveryOrder& order,
@@ -219,6 +221,8 @@ RecoveryPlan plan_recovery(const RecoveryScan& scan, RecoveryTail tail, const Re
   plan.header_was_lost = !order.header.has_value();
   plan.footer_was_lost = !tail.footer.has_value();
   plan.index_was_lost = !tail.index.has_value();
+  plan.adapter = order.adapter;
+  plan.adapter_was_lost = order.adapter_was_lost;
   plan.duplicate_blocks = order.duplicate_blocks;
   plan.unchecked_blocks = scan.unchecked_blocks;
   plan.unplaced = usable_unplaced;

@@ -43,6 +43,8 @@ struct RecoveryPlan {
   Header header;  ///< The model's identity is missing where `needs_model_identity`.
   bool header_was_lost = false;
   bool needs_model_identity = false;
+  std::optional<FoundAdapter> adapter;  ///< Goes with the blocks of the model.
+  bool adapter_was_lost = false;        ///< And with it those blocks.
   std::vector<RecoveredBlock> blocks;
   std::vector<FileEntry> entries;
 

@@ -77,7 +77,7 @@ class RunChooser {
     for (Run& run : runs_) {
       const FoundBlock& first = blocks_[run.begin];
       const FoundBlock& last = blocks_[run.end - 1];
-      const bool at_begin = number(first.header.id) == 0 && first.file_offset == kHeaderBytes;
+      const bool at_begin = number(first.header.id) == 0 && first.file_offset == scan_.blocks_offset();
       const bool at_end = tail_.footer_in_place && last.file_end() == tail_.footer->footer.table_offset &&
                           last.raw_end() == tail_.footer->footer.corpus_bytes;
       run.certain = at_begin || at_end || sure_end(last) - first.file_offset > payload_bytes_;
@@ -102,11 +102,11 @@ class RunChooser {
     const std::uint64_t blocks_before = number(first.header.id);
     const std::uint64_t blocks_so_far = std::uint64_t{number(last.header.id)} + 1;
     if (blocks_so_far > footer.block_count || last.raw_end() > footer.corpus_bytes) return false;
-    if (first.file_offset < kHeaderBytes || sure_end(last) > footer.table_offset) return false;
+    if (first.file_offset < scan_.blocks_offset() || sure_end(last) > footer.table_offset) return false;
     const auto fits = [](std::uint64_t file_bytes, std::uint64_t blocks, std::uint64_t raw_bytes) {
       return file_bytes >= blocks * (kBlockHeaderBytes + 1) && file_bytes <= blocks * kBlockHeaderBytes + raw_bytes;
     };
-    if (!fits(first.file_offset - kHeaderBytes, blocks_before, first.header.raw_offset)) return false;
+    if (!fits(first.file_offset - scan_.blocks_offset(), blocks_before, first.header.raw_offset)) return false;
     return last.file_end() <= footer.table_offset &&
            fits(footer.table_offset - last.file_end(), footer.block_count - blocks_so_far,
                 footer.corpus_bytes - last.raw_end());
@@ -152,8 +152,9 @@ class RunChooser {
     }
     const bool has_header = !scan_.headers.empty() && scan_.headers.front().file_offset == 0;
     for (const FoundHeader& header : scan_.headers) {
-      const bool before_first = !chosen_.empty() && number(blocks_[chosen_.front().begin].header.id) == 0 &&
-                                blocks_[chosen_.front().begin].file_offset == header.file_offset + kHeaderBytes;
+      const bool before_first =
+          !chosen_.empty() && number(blocks_[chosen_.front().begin].header.id) == 0 &&
+          blocks_[chosen_.front().begin].file_offset == header.file_offset + header.header.blocks_offset();
       if (header.file_offset != 0 && (has_header || tail_.footer_in_place || !before_first))
         signs.push_back(header.file_offset);
     }
@@ -178,11 +179,14 @@ class RunChooser {
       if (!near(first.file_offset - sure_end(before), number(first.header.id) - number(before.header.id) - 1,
                 first.header.raw_offset - before.raw_end() + lost_payload))
         return false;
-    } else if (const bool follows_header = std::any_of(
-                   scan_.headers.begin(), scan_.headers.end(),
-                   [&](const FoundHeader& header) { return header.file_offset + kHeaderBytes == first.file_offset; });
-               !follows_header && first.file_offset > kHeaderBytes) {
-      if (!near(first.file_offset - kHeaderBytes, number(first.header.id), first.header.raw_offset)) return false;
+    } else if (const bool follows_header = std::any_of(scan_.headers.begin(), scan_.headers.end(),
+                                                       [&](const FoundHeader& header) {
+                                                         return header.file_offset + header.header.blocks_offset() ==
+                                                                first.file_offset;
+                                                       });
+               !follows_header && first.file_offset > scan_.blocks_offset()) {
+      if (!near(first.file_offset - scan_.blocks_offset(), number(first.header.id), first.header.raw_offset))
+        return false;
     }
     if (i + 1 == chosen_.size()) return true;
     const FoundBlock& after = blocks_[chosen_[i + 1].begin];

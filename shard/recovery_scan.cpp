@@ -22,7 +22,7 @@ constexpr std::size_t kEndMagicOffset = 80;  // in the footer
 class Scanner {
  public:
   Scanner(const File& file, const std::function<void(std::uint64_t)>& pause)
-      : name_(display_text(file.path().native())), window_(file), pause_(pause) {
+      : file_(file), name_(display_text(file.path().native())), window_(file), pause_(pause) {
     scan_.file_bytes = window_.file_bytes();
     allowance_ = kFalsePayloadFactor * std::min(scan_.file_bytes, kMaxCorpusBytes) + kFalsePayloadAllowance;
   }
@@ -31,7 +31,7 @@ class Scanner {
     refuse_later_version();
     for (std::uint64_t position = 0; position < scan_.file_bytes;) {
       const ByteSpan ahead = window_.from(position, 1);
-      // All three magics have this letter in them, at their begin or after one byte.
+      // All four magics have this letter in them, at their begin or after one byte.
       const void* const hit = std::memchr(ahead.data(), 'F', ahead.size());
       if (hit == nullptr) {
         position += ahead.size();
@@ -63,6 +63,7 @@ class Scanner {
       return bytes.size() >= size && std::memcmp(bytes.data(), magic, size) == 0;
     };
     if (begins_with("FZb1", 4)) return look_at_block(position);
+    if (begins_with("FZa1", 4)) return look_at_adapter(position);
     if (begins_with("FZD\r\n\x1a\n", 7) && position > 0) look_at_header(position - 1);
     if (begins_with("FZend\r\n\x1a", 8) && position >= kEndMagicOffset) look_at_footer(position - kEndMagicOffset);
     return position + 1;
@@ -106,6 +107,22 @@ class Scanner {
     const auto footer =
         parse_at<kFooterBytes, 72, 8>(position, [](ByteSpan bytes) { return parse_footer(bytes, "", 0); });
     if (footer && scan_.footers.size() < kMaxHeaders) scan_.footers.push_back({*footer, position});
+  }
+
+  std::uint64_t look_at_adapter(std::uint64_t position) {
+    const std::uint64_t size_bytes = claimed_adapter_bytes(window_.from(position, kAdapterFixedBytes));
+    if (size_bytes == 0 || size_bytes > scan_.file_bytes - position || size_bytes > allowance_) return position + 1;
+    pause_(position);
+    Bytes bytes(static_cast<std::size_t>(size_bytes));
+    file_.read_at(position, bytes.data(), bytes.size());
+    try {
+      const AdapterSummary summary = read_adapter_summary(bytes, name_);
+      if (scan_.adapters.size() < kMaxHeaders) scan_.adapters.push_back({summary, position});
+      return position + size_bytes;
+    } catch (const Error&) {
+      allowance_ -= size_bytes;
+      return position + 1;
+    }
   }
 
   std::uint64_t look_at_block(std::uint64_t position) {
@@ -163,6 +180,7 @@ class Scanner {
     return false;
   }
 
+  const File& file_;
   std::string name_;
   FileWindow window_;
   const std::function<void(std::uint64_t)>& pause_;
@@ -172,6 +190,12 @@ class Scanner {
 };
 
 }  // namespace
+
+std::uint64_t RecoveryScan::blocks_offset() const {
+  if (!headers.empty() && headers.front().file_offset == 0) return headers.front().header.blocks_offset();
+  if (!adapters.empty() && adapters.front().file_offset == kHeaderBytes) return adapters.front().file_end();
+  return kHeaderBytes;
+}
 
 ByteSpan FileWindow::from(std::uint64_t offset, std::size_t size_bytes) {
   if (offset >= file_bytes_) return {};

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "shard/adapter_format.h"
 #include "shard/archive_format.h"
 
 namespace fz::shard {
@@ -33,6 +34,14 @@ struct FoundFooter {
   std::uint64_t file_offset = 0;
 };
 
+/// An adapter whose check fits.
+struct FoundAdapter {
+  AdapterSummary summary;
+  std::uint64_t file_offset = 0;
+
+  std::uint64_t file_end() const { return file_offset + summary.stored_bytes; }
+};
+
 /// In order of file offset. Nothing that lies in the payload of an intact block is in the lists: an archived archive is
 /// data.
 struct RecoveryScan {
@@ -40,11 +49,15 @@ struct RecoveryScan {
   std::vector<FoundBlock> blocks;
   std::vector<FoundHeader> headers;
   std::vector<FoundFooter> footers;
+  std::vector<FoundAdapter> adapters;
   /// A payload of an intact block holds a header or block header: there is an archive inside the archive.
   bool has_inner_archive = false;
   /// Block headers whose payloads were not read, because too many others had proved false: only hostile files have
   /// them.
   std::uint64_t unchecked_blocks = 0;
+
+  /// Where the blocks begin in an archive that begins with this file, as far as header and adapter tell.
+  std::uint64_t blocks_offset() const;
 };
 
 /// `pause` is called often, with the offset reached; it may throw. Throws Error(kInput) when the file cannot be read,

@@ -113,8 +113,8 @@ class TailFinder {
         const std::uint32_t id = number(block.header.id);
         const bool fits = index ? id < index->size() && agrees((*index)[id], block.header)
                                 : id < found->footer.block_count && block.raw_end() <= found->footer.corpus_bytes;
-        // What begins directly after the archive's header is its block 0, and no other's.
-        if (!fits && block.file_offset == kHeaderBytes && id == 0) foreign = true;
+        // What begins where the archive's blocks begin is its block 0, and no other's.
+        if (!fits && block.file_offset == scan_.blocks_offset() && id == 0) foreign = true;
         intact_bytes += block.intact ? block.stored_bytes() : 0;
         agreeing_bytes += block.intact && fits ? block.stored_bytes() : 0;
       }

@@ -51,6 +51,11 @@ class TextCodec {
   virtual std::vector<Bytes> encode(std::span<const ByteSpan> blocks, const EncodeSettings& settings) = 0;
   /// The raw bytes of each block. Throws Error(kCorrupt); may also return wrong bytes, which the block's hash finds.
   virtual std::vector<Bytes> decode(std::span<const StoredPayload> blocks) = 0;
+  /// From now on the model computes with this adapter (shard/adapter_format.h), as blocks of an archive with an adapter
+  /// want it; empty: with none, as at first. Throws Error(kCorrupt), or Error(kModel) for an adapter of another model;
+  /// then nothing has changed.
+  virtual void use_adapter(ByteSpan adapter, const std::string& source) = 0;
+  /// The adapter is no part of it.
   virtual ModelIdentity identity() const = 0;
   virtual Footprint footprint(Direction direction, std::uint32_t block_bytes) const = 0;
   /// The most lanes with which one block can be decoded within the limit.

@@ -12,14 +12,16 @@ namespace fz::worker {
 
 class CodecStore {
  public:
-  /// `check` is given the text codec when it is made; it throws when that has the wrong model.
-  CodecStore(Resources resources, std::function<void(const shard::TextCodec&)> check)
-      : resources_(std::move(resources)), check_(std::move(check)) {}
+  /// `prepare` is given the text codec when it is made: it throws when that has the wrong model, and has it use the
+  /// adapter that the blocks want.
+  CodecStore(Resources resources, std::function<void(shard::TextCodec&)> prepare)
+      : resources_(std::move(resources)), prepare_(std::move(prepare)) {}
 
   shard::TextCodec& text() {
     if (!text_) {
-      text_ = resources_.make_text_codec();
-      check_(*text_);
+      std::unique_ptr<shard::TextCodec> made = resources_.make_text_codec();
+      prepare_(*made);
+      text_ = std::move(made);
     }
     return *text_;
   }
@@ -37,7 +39,7 @@ class CodecStore {
 
  private:
   Resources resources_;
-  std::function<void(const shard::TextCodec&)> check_;
+  std::function<void(shard::TextCodec&)> prepare_;
   std::unique_ptr<shard::TextCodec> text_;
 };
 

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/profile.h"
 #include "shard/corpus_reader.h"
+#include "shard/job_adapter.h"
 #include "shard/shard_file.h"
 #include "worker/codec_store.h"
 #include "worker/tasks.h"
@@ -18,7 +19,7 @@ class CompressTask final : public Task {
  public:
   CompressTask(CompressSettings settings, Resources resources)
       : settings_(std::move(settings)),
-        codecs_(std::move(resources), [this](const shard::TextCodec& text) { require_model_of_plan(text); }) {}
+        codecs_(std::move(resources), [this](shard::TextCodec& text) { prepare(text); }) {}
 
   void begin(const comm::Begin& begin, Rank rank) override {
     if (begin.run == 0) return;  // an earlier run had done everything; the job directory is gone
@@ -67,9 +68,13 @@ class CompressTask final : public Task {
     return raws;
   }
 
-  void require_model_of_plan(const shard::TextCodec& text) const {
-    if (text.identity() == plan_.model) return;
-    fail(ErrorCode::kModel, "rank {}: has another model than rank 0; give all ranks the same --model", number(rank_));
+  /// The model of the plan, and the adapter of the job: it is there before the first block is dealt.
+  void prepare(shard::TextCodec& text) const {
+    if (text.identity() != plan_.model) {
+      fail(ErrorCode::kModel, "rank {}: has another model than rank 0; give all ranks the same --model", number(rank_));
+    }
+    text.use_adapter(shard::adapter_of_job(settings_.job_directory, plan_),
+                     (settings_.job_directory / shard::kAdapterName).string());
   }
 
   CompressSettings settings_;

@@ -20,8 +20,9 @@ namespace {
 class DecodeTask : public Task {
  public:
   DecodeTask(const std::filesystem::path& archive, Resources resources)
-      : archive_(archive), codecs_(std::move(resources), [this](const shard::TextCodec& text) {
+      : archive_(archive), codecs_(std::move(resources), [this](shard::TextCodec& text) {
           shard::require_model(archive_, text.identity());
+          text.use_adapter(archive_.read_adapter(), archive_.name());
         }) {}
 
   void begin(const comm::Begin& begin, Rank) override { needs_model_ = begin.needs_model; }

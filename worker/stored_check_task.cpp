@@ -15,7 +15,7 @@ class StoredCheckTask final : public Task {
   StoredCheckTask(const std::filesystem::path& archive, Resources resources)
       : archive_(archive), resources_(std::move(resources)) {}
 
-  void begin(const comm::Begin&, Rank) override {}
+  void begin(const comm::Begin&, Rank) override { archive_.read_adapter(); }
 
   comm::Ready ready() override {
     comm::Ready ready;

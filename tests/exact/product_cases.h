@@ -51,10 +51,12 @@ inline void expect_products_equal(ProductS8 product_s8, ProductS16 product_s16) 
     for (std::size_t m = 0; m < c.rows; ++m) {
       for (std::size_t k = 0; k < c.depth; ++k) {
         a[m * packed.depth() + k] = random_int8(random, c.is_extreme);
-        // As attention weights: up to 16384, and no more of them than fit an int32.
-        const bool is_large = c.depth <= model::kMaxKeysPerSum;
-        a16[m * packed.depth() + k] =
-            is_large ? static_cast<std::int16_t>(c.is_extreme ? 16384 : random() % 16385) : a[m * packed.depth() + k];
+        // As attention weights, up to 16384, and no more of them than fit an int32; or as an adapter's middle.
+        const bool is_weight = c.depth > 64 && c.depth <= model::kMaxKeysPerSum;
+        std::int16_t& value = a16[m * packed.depth() + k];
+        value = a[m * packed.depth() + k];
+        if (is_weight) value = static_cast<std::int16_t>(c.is_extreme ? 16384 : random() % 16385);
+        if (c.depth <= 64) value = static_cast<std::int16_t>(value * 258 + value % 2);  // ±32767 where it is ±127
       }
     }
     model::AlignedArray<std::uint8_t> scratch(model::product_scratch_bytes(c.rows, packed.depth()));

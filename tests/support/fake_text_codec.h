@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "shard/adapter_format.h"
 #include "shard/text_codec.h"
 #include "support/small_corpus.h"
 
@@ -28,16 +29,24 @@ class FakeTextCodec final : public shard::TextCodec {
     return raws;
   }
 
+  /// A payload made with one adapter cannot be decoded with another.
+  void use_adapter(ByteSpan adapter, const std::string& source) override {
+    if (!adapter.empty() && shard::read_adapter_summary(adapter, source).weights_hash != identity_.weights_hash) {
+      fail(ErrorCode::kModel, "{}: the adapter is for another model; give the right one with --model", source);
+    }
+    adapter_mark_ = adapter.empty() ? 0 : static_cast<std::uint8_t>(hash_bytes(adapter)[0] | 4);
+  }
+
   shard::ModelIdentity identity() const override { return identity_; }
   /// One megabyte a block, three blocks at a time.
   shard::Footprint footprint(shard::Direction, std::uint32_t) const override { return {0, 1'000'000, 3}; }
   std::uint32_t lane_limit(std::uint64_t) const override { return shard::kMaxLanes; }
 
  private:
-  static Bytes pack(ByteSpan raw, shard::TokenCoder coder) {
+  Bytes pack(ByteSpan raw, shard::TokenCoder coder) const {
     Bytes payload(ZSTD_compressBound(raw.size()) + 1);
     const std::unique_ptr<ZSTD_CCtx, std::size_t (*)(ZSTD_CCtx*)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
-    payload[0] = static_cast<std::uint8_t>(coder);
+    payload[0] = static_cast<std::uint8_t>(coder) ^ adapter_mark_;
     const std::size_t size = ZSTD_compress_usingDict(context.get(), payload.data() + 1, payload.size() - 1, raw.data(),
                                                      raw.size(), known_text().data(), known_text().size(), 19);
     FZ_CHECK(!ZSTD_isError(size));
@@ -45,10 +54,10 @@ class FakeTextCodec final : public shard::TextCodec {
     return payload;
   }
 
-  static Bytes unpack(const shard::StoredPayload& block) {
+  Bytes unpack(const shard::StoredPayload& block) const {
     const ByteSpan payload = block.payload;
-    if (payload[0] != static_cast<std::uint8_t>(block.coder)) {
-      fail(ErrorCode::kCorrupt, "{}: another coder", block.source);
+    if (payload[0] != (static_cast<std::uint8_t>(block.coder) ^ adapter_mark_)) {
+      fail(ErrorCode::kCorrupt, "{}: another coder or adapter", block.source);
     }
     Bytes raw(block.raw_bytes);
     const std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
@@ -59,6 +68,7 @@ class FakeTextCodec final : public shard::TextCodec {
     return raw;
   }
 
+  std::uint8_t adapter_mark_ = 0;
   shard::ModelIdentity identity_ = [] {
     shard::ModelIdentity identity;
     identity.numerics_version = 1;

@@ -45,7 +45,8 @@ TEST(AdapterFormat, ComesBackAsItWas) {
         const Bytes bytes = serialize_adapter(*adapter);
         EXPECT_EQ(*parse(bytes), *adapter);
         EXPECT_EQ(read_adapter_summary(bytes, "x"),
-                  (AdapterSummary{rank, targets, small_model().config.layers, small_model().weights_hash}));
+                  (AdapterSummary{static_cast<std::uint32_t>(bytes.size()), rank, targets, small_model().config.layers,
+                                  small_model().weights_hash}));
       }
     }
   }
@@ -85,8 +86,8 @@ TEST(AdapterFormat, WhatLiesWithAFittingCheckIsRefused) {
   refused(7, 16, ErrorCode::kCorrupt, "targets");
   refused(8, 3, ErrorCode::kCorrupt, "layers");
   refused(11, 0xff, ErrorCode::kCorrupt, "layers");  // four billion of them
-  refused(12, 1, ErrorCode::kCorrupt, "reserved");
-  refused(15, 1, ErrorCode::kCorrupt, "reserved");
+  refused(12, 1, ErrorCode::kCorrupt, "another size");
+  refused(15, 1, ErrorCode::kCorrupt, "another size");
   refused(16, static_cast<std::uint8_t>(small_model().weights_hash[0] ^ 1), ErrorCode::kModel, "--model");
   for (const std::uint8_t high_byte : {0xbf, 0x7f, 0xff, 0x42}) {  // negative, infinite or NaN, NaN, too large
     Bytes bytes = small_adapter();

@@ -88,8 +88,8 @@ Bytes resealed(Bytes bytes, std::size_t checked_bytes, std::size_t check_bytes) 
 
 TEST(ArchiveFormat, LaterVersionIsUnsupported) {
   Bytes bytes = serialize_header(sample_header());
-  bytes[8] = 3;
-  expect_error(ErrorCode::kUnsupported, "format version 3", [&] { parse_header(resealed(bytes, 96, 8), "a"); });
+  bytes[8] = 4;
+  expect_error(ErrorCode::kUnsupported, "format version 4", [&] { parse_header(resealed(bytes, 96, 8), "a"); });
 }
 
 TEST(ArchiveFormat, HostileHeaders) {
@@ -100,7 +100,7 @@ TEST(ArchiveFormat, HostileHeaders) {
   };
   expect_error(ErrorCode::kCorrupt, "token coder", [&] { parse_header(header_with(10, 3), "a"); });
   expect_error(ErrorCode::kCorrupt, "reserved", [&] { parse_header(header_with(11, 1), "a"); });
-  expect_error(ErrorCode::kCorrupt, "reserved", [&] { parse_header(header_with(31, 1), "a"); });
+  expect_error(ErrorCode::kCorrupt, "adapter's size", [&] { parse_header(header_with(31, 1), "a"); });
   expect_error(ErrorCode::kCorrupt, "block size", [&] { parse_header(header_with(23, 0xff), "a"); });
   expect_error(ErrorCode::kCorrupt, "version 0", [&] { parse_header(header_with(8, 0), "a"); });
 }
