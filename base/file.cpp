@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <system_error>
 
+#include "base/display.h"
+
 namespace fz {
 namespace {
 
@@ -146,8 +148,19 @@ void File::close() {
 }
 
 bool is_present(const std::filesystem::path& path) {
-  std::error_code error;
-  return std::filesystem::symlink_status(path, error).type() != std::filesystem::file_type::not_found;
+  struct stat status;
+  // A name that is too long for the file system is nobody's.
+  return ::lstat(path.c_str(), &status) == 0 || (errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG);
+}
+
+bool is_plain_file(const std::filesystem::path& path) {
+  struct stat status;
+  return ::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
+void cannot(ErrorCode code, const char* verb, const std::filesystem::path& path) {
+  const std::string why = reason();
+  fail(code, "{}: cannot {}: {}", display_text(path.native()), verb, why);
 }
 
 Bytes read_file(const std::filesystem::path& path, std::uint64_t limit_bytes) {
@@ -210,8 +223,7 @@ void rename_durably_without_replacing(const std::filesystem::path& from, const s
       fail(ErrorCode::kOutput, "{}: cannot rename to {}: {}", from.string(), to.string(), reason());
     }
     // The file system lacks the flag: a check and a rename leave a small gap, but nothing better is to be had.
-    struct stat status;
-    if (::lstat(to.c_str(), &status) == 0) fail(ErrorCode::kOutput, "{}: exists already", to.string());
+    if (is_present(to)) fail(ErrorCode::kOutput, "{}: exists already", to.string());
     if (::rename(from.c_str(), to.c_str()) != 0) {
       fail(ErrorCode::kOutput, "{}: cannot rename to {}: {}", from.string(), to.string(), reason());
     }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "base/error.h"
 
 namespace fz {
 
@@ -62,8 +63,14 @@ class File {
   std::filesystem::path path_;
 };
 
-/// Whether anything has this name, be it a link to nowhere.
+/// Whether anything has this name, be it a link to nowhere. What cannot be looked at counts as there.
 bool is_present(const std::filesystem::path& path);
+
+/// Whether it is a plain file; links are not followed. To open anything else might wait for ever.
+bool is_plain_file(const std::filesystem::path& path);
+
+/// After a system call that failed: "PATH: cannot VERB: reason", with the reason that errno gives.
+[[noreturn]] void cannot(ErrorCode code, const char* verb, const std::filesystem::path& path);
 
 /// The whole file, refused with Error(kInput) when larger than `limit_bytes`.
 Bytes read_file(const std::filesystem::path& path, std::uint64_t limit_bytes);

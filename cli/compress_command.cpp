@@ -201,20 +201,16 @@ void compress(const CompressOptions& options, const Context& context) {
     return report_profile(context, options.work, workplace);
   }
   const coordinator::ArchiveSize size = job.finished_size();
-  const auto raw = static_cast<double>(size.raw_bytes);
-  const auto archive = static_cast<double>(size.archive_bytes);
   const double seconds = watch.seconds();
-  const double bytes_per_second = (raw - static_cast<double>(reused_raw_bytes)) / seconds;
-  report_result(
-      context, options.work,
-      fmt::format("{}: {} -> {} bytes, ratio {:.3f}, {:.3f} bits/byte, {:.2f} s, {:.1f} KB/s ({})", output.string(),
-                  size.raw_bytes, size.archive_bytes, raw / archive, raw > 0 ? 8 * archive / raw : 0.0, seconds,
-                  bytes_per_second / 1000, describe_ranks(context, workplace.threads())),
-      {{"raw_bytes", size.raw_bytes},
-       {"archive_bytes", size.archive_bytes},
-       {"ratio", raw / archive},
-       {"seconds", seconds},
-       {"bytes_per_second", bytes_per_second}});
+  const double bytes_per_second = static_cast<double>(size.raw_bytes - reused_raw_bytes) / seconds;
+  report_result(context, options.work,
+                fmt::format("{}, {:.2f} s, {:.1f} KB/s ({})", describe_size(output, size), seconds,
+                            bytes_per_second / 1000, describe_ranks(context, workplace.threads())),
+                {{"raw_bytes", size.raw_bytes},
+                 {"archive_bytes", size.archive_bytes},
+                 {"ratio", static_cast<double>(size.raw_bytes) / static_cast<double>(size.archive_bytes)},
+                 {"seconds", seconds},
+                 {"bytes_per_second", bytes_per_second}});
   report_profile(context, options.work, workplace);
 }
 

@@ -1,10 +1,8 @@
 // fz-dist merge
 #include <iostream>
 
-#include "base/display.h"
 #include "base/interruption.h"
 #include "cli/session.h"
-#include "coordinator/merge.h"
 
 namespace fz::cli {
 namespace {
@@ -22,11 +20,7 @@ void merge(const MergeOptions& options, const Context& context) {
   const coordinator::ArchiveSize size =
       coordinator::merge_job({options.output, options.force, [&](const std::string& text) { context.warn(text); }});
   if (options.quiet) return;
-  const auto raw = static_cast<double>(size.raw_bytes);
-  const auto archive = static_cast<double>(size.archive_bytes);
-  context.out << fmt::format("{}: {} -> {} bytes, ratio {:.3f}, {:.3f} bits/byte, merged in {:.2f} s\n",
-                             display_text(options.output), size.raw_bytes, size.archive_bytes, raw / archive,
-                             raw > 0 ? 8 * archive / raw : 0.0, watch.seconds());
+  context.out << fmt::format("{}, merged in {:.2f} s\n", describe_size(options.output, size), watch.seconds());
 }
 
 }  // namespace

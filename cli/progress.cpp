@@ -109,8 +109,7 @@ Progress::Figures Progress::figures() const {
   Figures figures;
   figures.elapsed_seconds = clock_() - start_seconds_;
   figures.done_bytes = std::min(job_.reused_bytes + new_bytes_, job_.total_bytes);
-  // A block that was dealt again may be done twice.
-  figures.done_blocks = std::min(job_.reused_blocks + new_blocks_, job_.total_blocks);
+  figures.done_blocks = job_.reused_blocks + new_blocks_;
   if (new_bytes_ > 0) {
     const double rate = static_cast<double>(new_bytes_) / std::max(figures.elapsed_seconds, 1e-3);
     figures.bytes_per_second = rate;

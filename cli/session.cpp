@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "base/display.h"
 #include "base/interruption.h"
 #include "base/log.h"
 #include "base/profile.h"
@@ -21,6 +22,15 @@ std::string check_digits(const std::string& text) {
 
 comm::Patience patience_of(const WorkOptions& options) {
   return {.silence_seconds = options.rank_timeout_seconds};
+}
+
+/// Of a worker whose task has ended or was left behind: then the process does not wait for its thread.
+void end_worker(const Context& context, worker::LocalWorker& local) {
+  if (local.is_left_behind()) {
+    context.world.departure.ends_at_once = true;
+  } else {
+    local.join();
+  }
 }
 
 }  // namespace
@@ -133,11 +143,7 @@ void coordinate(const Context& context, const WorkOptions& options, BlockWork wo
     }
     throw;
   }
-  if (local.is_left_behind()) {
-    context.world.departure.ends_at_once = true;
-  } else {
-    local.join();
-  }
+  end_worker(context, local);
 }
 
 std::function<void()> show_life(const Context& context, const WorkOptions& options) {
@@ -150,11 +156,7 @@ void work_for_coordinator(const Context& context, const WorkOptions& options,
   worker::LocalWorker local(context.world.rank(), make_task());
   const comm::Leave leave = worker::carry_messages(context.world.worker_link(), &local, patience_of(options));
   context.world.departure.waits_for_others = !leave.ranks_lost;
-  if (local.is_left_behind()) {
-    context.world.departure.ends_at_once = true;
-  } else {
-    local.join();
-  }
+  end_worker(context, local);
 }
 
 void report_profile(const Context& context, const WorkOptions& options, const Workplace& workplace) {
@@ -182,6 +184,12 @@ void report_profile(const Context& context, const WorkOptions& options, const Wo
 std::string describe_ranks(const Context& context, int threads) {
   const int ranks = context.world.size();
   return fmt::format("{} rank{} x {} thread{}", ranks, ranks == 1 ? "" : "s", threads, threads == 1 ? "" : "s");
+}
+
+std::string describe_size(const std::filesystem::path& output, const coordinator::ArchiveSize& size) {
+  const double ratio = static_cast<double>(size.raw_bytes) / static_cast<double>(size.archive_bytes);
+  return fmt::format("{}: {} -> {} bytes, ratio {:.3f}, {:.3f} bits/byte", display_text(output.native()),
+                     size.raw_bytes, size.archive_bytes, ratio, size.raw_bytes > 0 ? 8 / ratio : 0.0);
 }
 
 }  // namespace fz::cli

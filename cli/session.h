@@ -2,6 +2,7 @@
 // ranks work on their main threads. Shared by compress, decompress, extract and verify.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "base/stopwatch.h"
 #include "cli/report_options.h"
 #include "coordinator/dispatch.h"
+#include "coordinator/merge.h"
 #include "worker/tasks.h"
 
 namespace fz::cli {
@@ -81,6 +83,9 @@ void work_for_coordinator(const Context& context, const WorkOptions& options,
 
 /// After the work, on rank 0: where its time went, and the memory it took. Does nothing without --profile.
 void report_profile(const Context& context, const WorkOptions& options, const Workplace& workplace);
+
+/// "x.fz: 8000 -> 1000 bytes, ratio 8.000, 1.000 bits/byte".
+std::string describe_size(const std::filesystem::path& output, const coordinator::ArchiveSize& size);
 
 /// "2 ranks x 1 thread": how the work was shared.
 std::string describe_ranks(const Context& context, int threads);

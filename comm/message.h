@@ -15,7 +15,7 @@ namespace fz::comm {
 // From the coordinator.
 
 /// The job is set up; a worker may start. `run` numbers the starts of a compress job; `staging` names a restore's
-/// staging directory; `needs_model` (set by the dispatcher) is false when all blocks are cheap.
+/// staging directory; `needs_model` is false when all blocks are cheap.
 struct Begin {
   std::uint64_t run = 0;
   std::string staging;

@@ -74,9 +74,13 @@ void BlockPool::take_copy(BlockId block) {
   ++state.holders;
 }
 
+bool BlockPool::is_known(BlockId block) const {
+  return number(block) < states_.size() && states_[number(block)].stage != Stage::kUnknown;
+}
+
 bool BlockPool::finish(BlockId block) {
-  if (number(block) >= states_.size()) return false;
-  State& state = states_[number(block)];
+  FZ_CHECK(is_known(block));
+  State& state = state_of(block);
   const bool was_set_aside = state.stage == Stage::kSetAside;
   if (state.stage != Stage::kOpen && !was_set_aside) return false;
   if (was_set_aside) {

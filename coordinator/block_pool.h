@@ -40,7 +40,8 @@ class BlockPool {
   std::vector<BlockId> take(const comm::Ready& ready, std::size_t most);
   /// A second rank works on a block that is held.
   void take_copy(BlockId block);
-  /// False when it was done before, or is no block of the job.
+  bool is_known(BlockId block) const;
+  /// False when it was done before. Of a known block.
   bool finish(BlockId block);
   /// One holder was lost, working on it.
   void lose(BlockId block);

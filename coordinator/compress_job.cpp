@@ -9,6 +9,7 @@
 #include "shard/job_adapter.h"
 
 namespace fz::coordinator {
+
 shard::Plan plan_corpus(const CompressRequest& request) {
   // The output and what comes with it are never archived.
   std::vector<std::string> excluded = request.excluded;
@@ -143,8 +144,6 @@ std::vector<WorkItem> CompressJob::items() const {
 void CompressJob::commit(DoneBlocks done) {
   std::vector<std::pair<BlockId, shard::BlockPlace>> places;
   for (const auto& [rank, block] : done) {
-    if (number(block.block) >= plan_.blocks.size())
-      fail(ErrorCode::kLaunch, "rank {}: reports an unknown block", number(rank));
     places.push_back({block.block, {run_, rank, block.offset_bytes, block.stored_bytes, part_}});
   }
   journal_->add_blocks(places);

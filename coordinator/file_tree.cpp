@@ -5,7 +5,6 @@
 
 #include <cerrno>
 #include <memory>
-#include <system_error>
 
 #include "base/display.h"
 #include "base/file.h"
@@ -14,22 +13,18 @@
 namespace fz::coordinator {
 namespace {
 
-[[noreturn]] void cannot(const char* verb, const std::string& path) {
-  const std::string reason = std::generic_category().message(errno);
-  fail(ErrorCode::kInput, "{}: cannot {}: {}", display_text(path), verb, reason);
-}
-
 class DiskFiles final : public FileTree {
  public:
   struct stat status(const std::string& path, bool follow) const override {
     struct stat status;
-    if ((follow ? ::stat(path.c_str(), &status) : ::lstat(path.c_str(), &status)) != 0) cannot("read", path);
+    if ((follow ? ::stat(path.c_str(), &status) : ::lstat(path.c_str(), &status)) != 0)
+      cannot(ErrorCode::kInput, "read", path);
     return status;
   }
 
   std::vector<std::string> names_in(const std::string& path) const override {
     const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
-    if (!directory) cannot("open directory", path);
+    if (!directory) cannot(ErrorCode::kInput, "open directory", path);
     std::vector<std::string> names;
     for (;;) {
       errno = 0;
@@ -38,7 +33,7 @@ class DiskFiles final : public FileTree {
       const std::string name = item->d_name;
       if (name != "." && name != "..") names.push_back(name);
     }
-    if (errno != 0) cannot("read directory", path);
+    if (errno != 0) cannot(ErrorCode::kInput, "read directory", path);
     return names;
   }
 
@@ -49,7 +44,7 @@ class DiskFiles final : public FileTree {
   std::string link_target(const std::string& path) const override {
     std::string target(shard::kMaxPathBytes + 1, '\0');
     const ssize_t size = ::readlink(path.c_str(), target.data(), target.size());
-    if (size < 0) cannot("read link", path);
+    if (size < 0) cannot(ErrorCode::kInput, "read link", path);
     if (size == 0 || static_cast<std::size_t>(size) > shard::kMaxPathBytes) {
       fail(ErrorCode::kInput, "{}: cannot be archived: the link's target is too long", display_text(path));
     }

@@ -19,7 +19,7 @@ std::multimap<BlockId, shard::BlockPlace> named_places(const JobDirectory& direc
                                                        const shard::JobPart& wanted, const Warn& warn) {
   const shard::Check8 check = shard::plan_check(plan);
   std::multimap<BlockId, shard::BlockPlace> places;
-  for (const shard::JobPart& part : directory.journals()) {
+  for (const shard::JobPart& part : shard::parts_with_file(directory.path(), shard::kJournalName)) {
     // The other shards of the same division have none of this one's blocks; reading all would cost N * N reads.
     if (wanted && part && part->count == wanted->count && part != wanted) continue;
     const std::filesystem::path path = directory.path() / shard::name_of_part(shard::kJournalName, part);
@@ -74,7 +74,7 @@ std::string missing_blocks_remedy(const JobDirectory& directory, const shard::Pl
   // Into how many shards the job was divided is known from their journals alone; if into several numbers, most of what
   // was begun counts.
   std::map<std::uint64_t, std::size_t> divisions;
-  for (const shard::JobPart& part : directory.journals()) {
+  for (const shard::JobPart& part : shard::parts_with_file(directory.path(), shard::kJournalName)) {
     if (part) ++divisions[part->count];
   }
   if (divisions.empty()) return "give the same compress command again";

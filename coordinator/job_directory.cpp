@@ -82,15 +82,6 @@ std::vector<std::string> JobDirectory::names() const {
   return names;
 }
 
-std::vector<shard::JobPart> JobDirectory::journals() const {
-  std::vector<shard::JobPart> parts;
-  for (const std::string& name : names()) {
-    if (const auto part = shard::part_of_name(name, shard::kJournalName)) parts.push_back(*part);
-  }
-  std::sort(parts.begin(), parts.end());
-  return parts;
-}
-
 std::uint64_t JobDirectory::last_run(const shard::JobPart& part) const {
   std::uint64_t last = 0;
   for (const std::string& name : names()) last = std::max(last, shard::run_of_shard_name(name, part).value_or(0));

@@ -22,8 +22,6 @@ class JobDirectory {
 
   const std::filesystem::path& path() const { return path_; }
 
-  /// The parts that have a journal, and the whole job if it has one: in order, the whole job first.
-  std::vector<shard::JobPart> journals() const;
   /// The highest run number among the shard files of a part; 0: there are none.
   std::uint64_t last_run(const shard::JobPart& part) const;
 

@@ -6,31 +6,12 @@
 #include <algorithm>
 #include <set>
 
-#include "base/display.h"
 #include "coordinator/journal.h"
 #include "shard/plan.h"
 #include "shard/shard_file.h"
 
 namespace fz::coordinator {
 namespace {
-
-/// To open anything else might wait for ever.
-bool is_regular(const std::filesystem::path& path) {
-  std::error_code error;
-  return std::filesystem::symlink_status(path, error).type() == std::filesystem::file_type::regular;
-}
-
-/// Which parts of the job have a file of this kind.
-std::vector<shard::JobPart> parts_with(const std::filesystem::path& directory, const char* name) {
-  std::vector<shard::JobPart> parts;
-  std::error_code error;
-  for (const auto& item : std::filesystem::directory_iterator(directory, error)) {
-    const auto part = shard::part_of_name(item.path().filename().string(), name);
-    if (part && is_regular(item.path())) parts.push_back(*part);
-  }
-  if (error) fail(ErrorCode::kInput, "{}: cannot read: {}", display_text(directory.native()), error.message());
-  return parts;
-}
 
 /// Takes the lock for a moment: the file system has no gentler question.
 Liveness probe(const std::filesystem::path& lock) {
@@ -43,7 +24,7 @@ Liveness probe(const std::filesystem::path& lock) {
 
 Liveness probe_all(const std::filesystem::path& directory) {
   Liveness liveness = Liveness::kNotRunning;
-  for (const shard::JobPart& part : parts_with(directory, shard::kLockName)) {
+  for (const shard::JobPart& part : shard::parts_with_file(directory, shard::kLockName)) {
     const Liveness one = probe(directory / shard::name_of_part(shard::kLockName, part));
     if (one == Liveness::kRunning) return one;
     if (one == Liveness::kUnknown) liveness = one;
@@ -93,7 +74,7 @@ std::optional<double> speed_of_last_runs(const std::filesystem::path& directory,
 JobStatus read_job_status(const std::filesystem::path& job_directory) {
   JobStatus status;
   status.liveness = probe_all(job_directory);
-  if (!is_regular(job_directory / shard::kPlanName)) return status;
+  if (!is_plain_file(job_directory / shard::kPlanName)) return status;
   const shard::Plan plan = shard::read_plan(job_directory);
   status.has_plan = true;
   status.total_bytes = plan.corpus_bytes();
@@ -101,7 +82,7 @@ JobStatus read_job_status(const std::filesystem::path& job_directory) {
   status.model = plan.model;
   JournalContent all;
   const shard::Check8 plan_check = shard::plan_check(plan);
-  for (const shard::JobPart& part : parts_with(job_directory, shard::kJournalName)) {
+  for (const shard::JobPart& part : shard::parts_with_file(job_directory, shard::kJournalName)) {
     JournalContent journal = read_journal(job_directory / shard::name_of_part(shard::kJournalName, part), part);
     if (journal.plan_check != plan_check) continue;
     all.runs += journal.runs;

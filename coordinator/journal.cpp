@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "shard/checked_records.h"
+
 namespace fz::coordinator {
 namespace {
 
@@ -10,7 +12,6 @@ namespace {
 constexpr std::string_view kJournalMagic("FZjrnl\x00\x02", 8);
 constexpr std::size_t kHeadBytes = 8 + 8;
 constexpr std::size_t kRecordBytes = 1 + 4 + 8 + 4 + 8 + 4 + 8;
-constexpr std::size_t kRecordsAtOnce = 4096;
 /// Nobody starts a job as often; leaves room to count on from what a file says.
 constexpr std::uint64_t kMaxRuns = std::uint64_t{1} << 48;
 
@@ -37,10 +38,8 @@ void write_record(ByteWriter& writer, const Record& record) {
   FZ_CHECK(writer.size() - begin == kRecordBytes);
 }
 
-/// Empty when the record is torn or damaged.
-std::optional<Record> read_record(ByteSpan bytes) {
-  const shard::Check8 check = shard::check8(bytes.first(kRecordBytes - 8));
-  if (!std::equal(check.begin(), check.end(), bytes.begin() + (kRecordBytes - 8))) return std::nullopt;
+/// Without its check.
+Record parse_record(ByteSpan bytes) {
   ByteReader reader(bytes, "journal");
   Record record;
   record.type = static_cast<RecordType>(reader.read<std::uint8_t>());
@@ -89,19 +88,9 @@ ReadJournal read(const File& file, const shard::JobPart& part) {
   ReadJournal journal;
   if (head.size() < kHeadBytes) return journal;
   std::copy_n(head.begin() + 8, 8, journal.content.plan_check.begin());
-  journal.end_bytes = kHeadBytes;
-  for (;;) {
-    const std::uint64_t records =
-        std::min<std::uint64_t>((size_bytes - journal.end_bytes) / kRecordBytes, kRecordsAtOnce);
-    if (records == 0) return journal;
-    const Bytes bytes = file.read_at(journal.end_bytes, static_cast<std::size_t>(records) * kRecordBytes);
-    for (std::size_t begin = 0; begin < bytes.size(); begin += kRecordBytes) {
-      const auto record = read_record(ByteSpan(bytes).subspan(begin, kRecordBytes));
-      if (!record) return journal;
-      apply(journal.content, *record, part);
-      journal.end_bytes += kRecordBytes;
-    }
-  }
+  journal.end_bytes = shard::read_checked_records(
+      file, kHeadBytes, kRecordBytes, [&](ByteSpan record) { apply(journal.content, parse_record(record), part); });
+  return journal;
 }
 
 }  // namespace

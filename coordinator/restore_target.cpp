@@ -17,11 +17,6 @@ namespace {
 using shard::FileEntry;
 using shard::FileType;
 
-[[noreturn]] void cannot(const char* verb, const std::filesystem::path& path) {
-  const std::string reason = std::generic_category().message(errno);
-  fail(ErrorCode::kOutput, "{}: cannot {}: {}", display_text(path.native()), verb, reason);
-}
-
 /// A directory below a target, opened component by component so that no link is followed. Empty descriptor (-1) when it
 /// is missing.
 class DirectoryWalk {
@@ -71,12 +66,7 @@ timespec change_time(const FileEntry& entry) {
 
 void set_times_at(int directory, const char* name, const FileEntry& entry, const std::filesystem::path& shown) {
   const timespec times[2] = {{0, UTIME_OMIT}, change_time(entry)};
-  if (::utimensat(directory, name, times, AT_SYMLINK_NOFOLLOW) != 0) cannot("set the time", shown);
-}
-
-bool is_present(const std::filesystem::path& path) {
-  struct stat status;
-  return ::lstat(path.c_str(), &status) == 0;
+  if (::utimensat(directory, name, times, AT_SYMLINK_NOFOLLOW) != 0) cannot(ErrorCode::kOutput, "set the time", shown);
 }
 
 bool is_working_directory(const std::filesystem::path& path) {
@@ -133,9 +123,7 @@ void RestoreTarget::check_target() const {
   }
   if (is_working_directory(target_)) {
     for (const FileEntry* entry : entries_) {
-      struct stat status;
-      if (entry->path.find('/') != std::string::npos || ::lstat((target_ / entry->path).c_str(), &status) != 0)
-        continue;
+      if (entry->path.find('/') != std::string::npos || !is_present(target_ / entry->path)) continue;
       fail(ErrorCode::kOutput, "{}: exists already; pass --force to replace files, or another directory with -o",
            display_text((target_ / entry->path).native()));
     }
@@ -176,9 +164,9 @@ void RestoreTarget::finish_entries() const {
     const std::filesystem::path path = staging_->tree() / entry->path;
     if (entry->type == FileType::kDirectory) continue;
     if (entry->type == FileType::kSymlink) {
-      if (::symlink(entry->target.c_str(), path.c_str()) != 0) cannot("create link", path);
+      if (::symlink(entry->target.c_str(), path.c_str()) != 0) cannot(ErrorCode::kOutput, "create link", path);
     } else if (::chmod(path.c_str(), entry->mode) != 0) {
-      cannot("set the mode", path);
+      cannot(ErrorCode::kOutput, "set the mode", path);
     }
     set_times_at(AT_FDCWD, path.c_str(), *entry, path);
   }
@@ -196,12 +184,12 @@ void RestoreTarget::move_into_place(bool moving) const {
     }
     const std::filesystem::path shown = target_ / entry->path;
     const DirectoryWalk parent(target_, parent_of(path));
-    if (parent.descriptor() < 0) cannot("open its directory", shown);
+    if (parent.descriptor() < 0) cannot(ErrorCode::kOutput, "open its directory", shown);
     const std::string name = name_of(path);
     const bool is_directory = entry->type == FileType::kDirectory;
     struct stat status;
     const bool present = ::fstatat(parent.descriptor(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
-    if (!present && errno != ENOENT) cannot("examine", shown);
+    if (!present && errno != ENOENT) cannot(ErrorCode::kOutput, "examine", shown);
     if (present && is_directory && S_ISDIR(status.st_mode)) {
       if (options_.force) continue;  // what is in it comes one by one
       fail(ErrorCode::kOutput, "{}: exists already", display_text(shown.native()));
@@ -217,7 +205,7 @@ void RestoreTarget::move_into_place(bool moving) const {
     if (result != 0 && flags != 0 && (errno == EINVAL || errno == ENOSYS)) {  // a file system without the flag
       result = ::renameat(AT_FDCWD, staged.c_str(), parent.descriptor(), name.c_str());
     }
-    if (result != 0) cannot("rename into place", shown);
+    if (result != 0) cannot(ErrorCode::kOutput, "rename into place", shown);
   }
 }
 
@@ -247,10 +235,10 @@ void RestoreTarget::finish_directories() const {
     const DirectoryWalk directory(target_, (*entry)->path);
     // The earlier run had finished one around it.
     if (directory.descriptor() < 0 && errno == EACCES && is_complete()) continue;
-    if (directory.descriptor() < 0) cannot("open", shown);
+    if (directory.descriptor() < 0) cannot(ErrorCode::kOutput, "open", shown);
     const timespec times[2] = {{0, UTIME_OMIT}, change_time(**entry)};
-    if (::futimens(directory.descriptor(), times) != 0) cannot("set the time", shown);
-    if (::fchmod(directory.descriptor(), (*entry)->mode) != 0) cannot("set the mode", shown);
+    if (::futimens(directory.descriptor(), times) != 0) cannot(ErrorCode::kOutput, "set the time", shown);
+    if (::fchmod(directory.descriptor(), (*entry)->mode) != 0) cannot(ErrorCode::kOutput, "set the mode", shown);
   }
 }
 

@@ -3,11 +3,11 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <system_error>
 
 #include "base/display.h"
+#include "base/file.h"
 #include "base/interruption.h"
 
 namespace fz::coordinator {
@@ -145,10 +145,7 @@ ScanResult scan(const std::vector<std::string>& inputs, const std::vector<std::s
     }
     const std::string source = absolute_path(input);
     struct stat status;
-    if (::stat(source.c_str(), &status) != 0) {
-      const std::string reason = std::generic_category().message(errno);
-      fail(ErrorCode::kInput, "{}: cannot open: {}", display_text(input), reason);
-    }
+    if (::stat(source.c_str(), &status) != 0) cannot(ErrorCode::kInput, "open", input);
     result.inputs.push_back({name, source});
     // Below a followed link lies the real directory; only its real path can be compared with what is excluded.
     std::error_code error;

@@ -58,6 +58,10 @@ std::vector<Outgoing> Scheduler::on_ready(Rank rank, const comm::Ready& ready, d
 
 bool Scheduler::on_block_done(Rank rank, BlockId block, double now_seconds) {
   RankState& state = state_of(rank);
+  if (!pool_.is_known(block)) {
+    fail(ErrorCode::kLaunch, "rank {} reports an unknown block, {}; do all ranks run the same fz-dist?", number(rank),
+         number(block));
+  }
   if (std::erase(state.assigned, block) > 0) {
     Pace& pace = pace_[pool_.is_cheap(block) ? 1 : 0];
     pace.sum_seconds += now_seconds - state.assigned_seconds;

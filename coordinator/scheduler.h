@@ -39,7 +39,8 @@ class Scheduler {
   void on_heard(Rank rank, double now_seconds);
   /// The worker wants work. Unless there is some, it hears again when there is, or when all is done.
   std::vector<Outgoing> on_ready(Rank rank, const comm::Ready& ready, double now_seconds);
-  /// True when the block is finished by this; false when it was before.
+  /// True when the block is finished by this; false when it was before. Throws Error(kLaunch) when it is none of the
+  /// job's.
   bool on_block_done(Rank rank, BlockId block, double now_seconds);
   /// After on_block_done, perhaps several: messages to those who wait.
   std::vector<Outgoing> after_done(double now_seconds);

@@ -26,11 +26,6 @@ constexpr std::string_view kIdentityMagic("FZstag\x00\x01", 8);
 constexpr const char* kIdentityName = "identity";
 constexpr const char* kPublishingName = "publishing";
 
-[[noreturn]] void cannot(const char* verb, const std::filesystem::path& path) {
-  const std::string reason = std::generic_category().message(errno);
-  fail(ErrorCode::kOutput, "{}: cannot {}: {}", display_text(path.native()), verb, reason);
-}
-
 /// Everything below becomes removable, then goes.
 void remove_tree(const std::filesystem::path& path) noexcept {
   std::error_code error;
@@ -46,7 +41,7 @@ void remove_tree(const std::filesystem::path& path) noexcept {
 
 std::filesystem::path make_directory(const std::filesystem::path& target) {
   std::string pattern = (target / (std::string(kStagingPrefix) + "XXXXXX")).native();
-  if (::mkdtemp(pattern.data()) == nullptr) cannot("create a directory", target);
+  if (::mkdtemp(pattern.data()) == nullptr) cannot(ErrorCode::kOutput, "create a directory", target);
   return pattern;
 }
 
@@ -89,12 +84,12 @@ bool suits(const std::filesystem::path& path, const FileEntry& entry) {
 
 void make_file(const std::filesystem::path& path, std::uint64_t size_bytes) {
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (descriptor < 0) cannot("create", path);
+  if (descriptor < 0) cannot(ErrorCode::kOutput, "create", path);
   const bool sized = size_bytes == 0 || ::ftruncate(descriptor, static_cast<off_t>(size_bytes)) == 0;
   const int error = errno;
   ::close(descriptor);
   errno = error;
-  if (!sized) cannot("set the size", path);
+  if (!sized) cannot(ErrorCode::kOutput, "set the size", path);
 }
 
 }  // namespace
@@ -141,7 +136,7 @@ std::optional<StagingDirectory> StagingDirectory::adopt(const std::filesystem::p
   if (!adopted) return adopted;
   // A rank of the earlier run may still be alive: under a new name it does not find what it writes to.
   const std::filesystem::path renamed = make_directory(target);
-  if (::rename(adopted->path_.c_str(), renamed.c_str()) != 0) cannot("rename", adopted->path_);
+  if (::rename(adopted->path_.c_str(), renamed.c_str()) != 0) cannot(ErrorCode::kOutput, "rename", adopted->path_);
   adopted->path_ = renamed;
   adopted->is_adopted_ = true;
   adopted->is_publishing_ = adopted->holds_identity(kPublishingName);
@@ -164,7 +159,7 @@ std::filesystem::path StagingDirectory::tree() const {
 /// the real thing.
 Bytes StagingDirectory::identity_bytes() const {
   struct stat status;
-  if (::fstat(lock_.descriptor(), &status) != 0) cannot("examine", path_);
+  if (::fstat(lock_.descriptor(), &status) != 0) cannot(ErrorCode::kOutput, "examine", path_);
   ByteWriter bound;
   bound.write_bytes(identity_);
   bound.write(static_cast<std::uint64_t>(status.st_ino));
@@ -179,17 +174,14 @@ StagingDirectory::Fit StagingDirectory::fit() const {
   if (holds_identity(kIdentityName)) return Fit::kSame;
   const std::filesystem::path path = path_ / kIdentityName;
   std::error_code error;
-  const bool is_ours = std::filesystem::symlink_status(path, error).type() == std::filesystem::file_type::regular &&
-                       std::filesystem::file_size(path, error) == identity_bytes().size() &&
+  const bool is_ours = is_plain_file(path) && std::filesystem::file_size(path, error) == identity_bytes().size() &&
                        as_string_view(read_file(path, identity_bytes().size())).starts_with(kIdentityMagic);
   return is_ours ? Fit::kOther : Fit::kNone;
 }
 
 bool StagingDirectory::holds_identity(const char* name) const {
   const std::filesystem::path path = path_ / name;
-  std::error_code error;
-  // To open anything but a file might wait for ever.
-  if (std::filesystem::symlink_status(path, error).type() != std::filesystem::file_type::regular) return false;
+  if (!is_plain_file(path)) return false;
   const File file = File::open_for_reading(path, false);
   const Bytes expected = identity_bytes();
   return file.size_bytes() == expected.size() && file.read_at(0, expected.size()) == expected;
@@ -197,16 +189,17 @@ bool StagingDirectory::holds_identity(const char* name) const {
 
 void StagingDirectory::make_tree(std::span<const FileEntry* const> entries) const {
   if (is_adopted_) sweep_tree(entries);
-  if (::mkdir(tree().c_str(), 0700) != 0 && !is_adopted_) cannot("create directory", tree());
+  if (::mkdir(tree().c_str(), 0700) != 0 && !is_adopted_) cannot(ErrorCode::kOutput, "create directory", tree());
   for (const FileEntry* entry : entries) {
     throw_if_interrupted();
     const std::filesystem::path path = tree() / entry->path;
     const bool is_there = is_adopted_ && suits(path, *entry);
     if (entry->type == FileType::kDirectory && !is_there && ::mkdir(path.c_str(), 0700) != 0)
-      cannot("create directory", path);
+      cannot(ErrorCode::kOutput, "create directory", path);
     if (entry->type == FileType::kRegular && !is_there) make_file(path, entry->raw_bytes);
     // The earlier run may have been about to publish it, with its final mode.
-    if (entry->type == FileType::kRegular && is_there && ::chmod(path.c_str(), 0600) != 0) cannot("set the mode", path);
+    if (entry->type == FileType::kRegular && is_there && ::chmod(path.c_str(), 0600) != 0)
+      cannot(ErrorCode::kOutput, "set the mode", path);
   }
 }
 
@@ -224,7 +217,7 @@ void StagingDirectory::sweep_tree(std::span<const FileEntry* const> entries) con
     throw_if_interrupted();
     const std::filesystem::path directory = std::move(directories.back());
     directories.pop_back();
-    if (::chmod(directory.c_str(), 0700) != 0) cannot("set the mode", directory);
+    if (::chmod(directory.c_str(), 0700) != 0) cannot(ErrorCode::kOutput, "set the mode", directory);
     std::vector<std::filesystem::path> unwanted;
     for (const auto& item : std::filesystem::directory_iterator(directory, error)) {
       const auto entry = by_path.find(item.path().native().substr(tree().native().size() + 1));

@@ -29,17 +29,9 @@ class Scanner {
 
   RecoveryScan run() {
     refuse_later_version();
-    for (std::uint64_t position = 0; position < scan_.file_bytes;) {
-      const ByteSpan ahead = window_.from(position, 1);
-      // All four magics have this letter in them, at their begin or after one byte.
-      const void* const hit = std::memchr(ahead.data(), 'F', ahead.size());
-      if (hit == nullptr) {
-        position += ahead.size();
-        pause_(position);
-        continue;
-      }
-      position += static_cast<std::uint64_t>(static_cast<const std::uint8_t*>(hit) - ahead.data());
-      position = look_at(position);
+    // All four magics have this letter in them, at their begin or after one byte.
+    for (auto hit = window_.find('F', 0, scan_.file_bytes, pause_); hit;
+         hit = window_.find('F', look_at(*hit), scan_.file_bytes, pause_)) {
     }
     return std::move(scan_);
   }
@@ -140,24 +132,16 @@ class Scanner {
 
   /// Only to know whether there is an archive in it.
   void look_into_payload(const FoundBlock& block) {
-    for (std::uint64_t position = block.file_offset + kBlockHeaderBytes; position < block.file_end();) {
-      const ByteSpan ahead = window_.from(position, 1);
-      const void* const hit = std::memchr(ahead.data(), 'F', ahead.size());
-      if (hit == nullptr) {
-        position += ahead.size();
-        continue;
-      }
-      position += static_cast<std::uint64_t>(static_cast<const std::uint8_t*>(hit) - ahead.data());
-      if (position >= block.file_end()) return;
-      const ByteSpan bytes = window_.from(position, 4);
+    for (auto hit = window_.find('F', block.file_offset + kBlockHeaderBytes, block.file_end()); hit;
+         hit = window_.find('F', *hit + 1, block.file_end())) {
+      const ByteSpan bytes = window_.from(*hit, 4);
       if (bytes.size() < 4) return;
-      const bool is_block = std::memcmp(bytes.data(), "FZb1", 4) == 0 && block_header_at(position).has_value();
-      const bool is_header = std::memcmp(bytes.data(), "FZD", 3) == 0 && header_at(position - 1).has_value();
+      const bool is_block = std::memcmp(bytes.data(), "FZb1", 4) == 0 && block_header_at(*hit).has_value();
+      const bool is_header = std::memcmp(bytes.data(), "FZD", 3) == 0 && header_at(*hit - 1).has_value();
       if (is_block || is_header) {
         scan_.has_inner_archive = true;
         return;
       }
-      ++position;
     }
   }
 
@@ -167,14 +151,7 @@ class Scanner {
       ++scan_.unchecked_blocks;
       return false;
     }
-    Hasher hasher;
-    for (std::uint64_t offset = block.file_offset + kBlockHeaderBytes; offset < block.file_end();) {
-      const ByteSpan ahead = window_.from(offset, 1);
-      const ByteSpan part = ahead.first(std::min<std::uint64_t>(ahead.size(), block.file_end() - offset));
-      hasher.update(part);
-      offset += part.size();
-    }
-    const Hash hash = hasher.finish();
+    const Hash hash = window_.hash(block.file_offset + kBlockHeaderBytes, block.header.payload_bytes);
     if (std::equal(block.header.payload_check.begin(), block.header.payload_check.end(), hash.begin())) return true;
     allowance_ -= block.header.payload_bytes;
     return false;
@@ -207,6 +184,35 @@ ByteSpan FileWindow::from(std::uint64_t offset, std::size_t size_bytes) {
     file_.read_at(offset, window_.data(), window_.size());
   }
   return ByteSpan(window_).subspan(static_cast<std::size_t>(offset - begin_));
+}
+
+std::optional<std::uint64_t> FileWindow::find(std::uint8_t byte, std::uint64_t offset, std::uint64_t end,
+                                              const std::function<void(std::uint64_t)>& pause) {
+  end = std::min(end, file_bytes_);
+  while (offset < end) {
+    ByteSpan ahead = from(offset, 1);
+    ahead = ahead.first(std::min<std::uint64_t>(ahead.size(), end - offset));
+    const void* const hit = std::memchr(ahead.data(), byte, ahead.size());
+    if (hit != nullptr) {
+      return offset + static_cast<std::uint64_t>(static_cast<const std::uint8_t*>(hit) - ahead.data());
+    }
+    offset += ahead.size();
+    if (pause) pause(offset);
+  }
+  return std::nullopt;
+}
+
+Hash FileWindow::hash(std::uint64_t offset, std::uint64_t size_bytes) {
+  FZ_CHECK(offset <= file_bytes_ && size_bytes <= file_bytes_ - offset);
+  Hasher hasher;
+  while (size_bytes > 0) {
+    ByteSpan part = from(offset, 1);
+    part = part.first(std::min<std::uint64_t>(part.size(), size_bytes));
+    hasher.update(part);
+    offset += part.size();
+    size_bytes -= part.size();
+  }
+  return hasher.finish();
 }
 
 RecoveryScan scan_for_recovery(const File& file, const std::function<void(std::uint64_t)>& pause) {

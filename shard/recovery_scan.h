@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "base/file.h"
@@ -73,6 +74,12 @@ class FileWindow {
   /// The bytes from `offset` that are in memory, at least `size_bytes` of them unless the file ends; at most 1 MiB are
   /// wanted. Valid until the next call.
   ByteSpan from(std::uint64_t offset, std::size_t size_bytes);
+  /// Where the byte occurs first, from `offset` to before `end` or the file's end. `pause` is called with the offset
+  /// reached after each stretch without it.
+  std::optional<std::uint64_t> find(std::uint8_t byte, std::uint64_t offset, std::uint64_t end,
+                                    const std::function<void(std::uint64_t)>& pause = {});
+  /// Of a range that lies in the file.
+  Hash hash(std::uint64_t offset, std::uint64_t size_bytes);
 
  private:
   const File& file_;

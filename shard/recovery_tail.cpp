@@ -23,16 +23,7 @@ std::uint64_t tail_start_wanted(const Footer& footer) {
 }
 
 Hash16 hash_range(FileWindow& window, std::uint64_t offset, std::uint64_t size_bytes) {
-  Hasher hasher;
-  while (size_bytes > 0) {
-    ByteSpan part = window.from(offset, 1);
-    FZ_CHECK(!part.empty());
-    part = part.first(std::min<std::uint64_t>(part.size(), size_bytes));
-    hasher.update(part);
-    offset += part.size();
-    size_bytes -= part.size();
-  }
-  const Hash hash = hasher.finish();
+  const Hash hash = window.hash(offset, size_bytes);
   Hash16 result;
   std::copy_n(hash.begin(), result.size(), result.begin());
   return result;
@@ -190,16 +181,9 @@ class TailFinder {
       const bool is_end = i == scan_.blocks.size();
       if (!is_end && !scan_.blocks[i].intact) continue;
       const std::uint64_t end = is_end ? window_.file_bytes() : scan_.blocks[i].file_offset;
-      while (position < end) {
-        ByteSpan ahead = window_.from(position, 1);
-        ahead = ahead.first(std::min<std::uint64_t>(ahead.size(), end - position));
-        const void* const hit = std::memchr(ahead.data(), kZstdMagic & 0xff, ahead.size());
-        if (hit == nullptr) {
-          position += ahead.size();
-          continue;
-        }
-        position += static_cast<std::uint64_t>(static_cast<const std::uint8_t*>(hit) - ahead.data());
-        add(position++);
+      for (auto hit = window_.find(kZstdMagic & 0xff, position, end); hit;
+           hit = window_.find(kZstdMagic & 0xff, *hit + 1, end)) {
+        add(*hit);
       }
       if (!is_end) position = scan_.blocks[i].file_end();
     }

@@ -3,34 +3,23 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "shard/checked_records.h"
+
 namespace fz::shard {
 namespace {
 
 // File: magic, then records of fixed size: block, hash and a check of both.
 constexpr std::string_view kMagic("FZrest\x00\x01", 8);
-constexpr std::size_t kCheckedBytes = 4 + 16;
-constexpr std::size_t kRecordBytes = kCheckedBytes + 8;
-constexpr std::uint64_t kRecordsAtOnce = 10'000;
+constexpr std::size_t kRecordBytes = 4 + 16 + 8;
 
-/// Up to the first record that is not whole: a journal ends where its writer was killed. A few at a time: what the file
-/// claims to hold is not to be believed.
 void read_records(const File& file, RestoreClaims& claims) {
   const std::uint64_t size_bytes = file.size_bytes();
   if (size_bytes < kMagic.size() || as_string_view(file.read_at(0, kMagic.size())) != kMagic) return;
-  std::uint64_t offset = kMagic.size();
-  while (size_bytes - offset >= kRecordBytes) {
-    const std::uint64_t count = std::min((size_bytes - offset) / kRecordBytes, kRecordsAtOnce);
-    const Bytes records = file.read_at(offset, static_cast<std::size_t>(count * kRecordBytes));
-    offset += records.size();
-    for (std::size_t i = 0; i < count; ++i) {
-      const ByteSpan record = ByteSpan(records).subspan(i * kRecordBytes, kRecordBytes);
-      const Check8 check = check8(record.first(kCheckedBytes));
-      if (!std::equal(check.begin(), check.end(), record.begin() + kCheckedBytes)) return;
-      ByteReader reader(record, "restore journal");
-      const BlockId block{reader.read<std::uint32_t>()};
-      std::copy_n(record.begin() + 4, 16, claims.blocks[block].begin());
-    }
-  }
+  read_checked_records(file, kMagic.size(), kRecordBytes, [&](ByteSpan record) {
+    ByteReader reader(record, "restore journal");
+    const BlockId block{reader.read<std::uint32_t>()};
+    std::copy_n(record.begin() + 4, 16, claims.blocks[block].begin());
+  });
 }
 
 /// Pieces do not overlap and lie in the order of the block.
@@ -87,8 +76,7 @@ RestoreClaims read_restore_journals(const std::filesystem::path& staging) {
     unsigned rank = 0;
     if (std::sscanf(item.path().filename().c_str(), "done-%llu-%u", &run, &rank) != 2) continue;
     claims.runs = std::max<std::uint64_t>(claims.runs, run);
-    // To open anything but a file might wait for ever.
-    if (item.symlink_status(error).type() != std::filesystem::file_type::regular) continue;
+    if (!is_plain_file(item.path())) continue;
     try {
       read_records(File::open_for_reading(item.path(), false), claims);
     } catch (const Error&) {

@@ -1,6 +1,10 @@
 #include "shard/shard_file.h"
 
+#include <algorithm>
 #include <charconv>
+#include <system_error>
+
+#include "base/display.h"
 
 namespace fz::shard {
 namespace {
@@ -27,6 +31,18 @@ std::optional<JobPart> part_of_name(std::string_view file_name, const char* name
   // Only as we write it: without leading zeros.
   if (!part || name_of_part(name, part) != file_name) return std::nullopt;
   return part;
+}
+
+std::vector<JobPart> parts_with_file(const std::filesystem::path& job_directory, const char* name) {
+  std::vector<JobPart> parts;
+  std::error_code error;
+  for (const auto& item : std::filesystem::directory_iterator(job_directory, error)) {
+    const auto part = part_of_name(item.path().filename().string(), name);
+    if (part && is_plain_file(item.path())) parts.push_back(*part);
+  }
+  if (error) fail(ErrorCode::kInput, "{}: cannot read: {}", display_text(job_directory.native()), error.message());
+  std::sort(parts.begin(), parts.end());
+  return parts;
 }
 
 std::string shard_name(const JobPart& part, std::uint64_t run, Rank rank) {

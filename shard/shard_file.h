@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/file.h"
 #include "base/part.h"
@@ -30,6 +31,9 @@ using JobPart = std::optional<Part>;
 std::string name_of_part(const char* name, const JobPart& part);
 /// The inverse: whose file of the kind `name` this is; empty when it is none.
 std::optional<JobPart> part_of_name(std::string_view file_name, const char* name);
+/// The parts, and the whole job, that have a file of the kind `name`: in order, the whole job first. Throws
+/// Error(kInput) when the directory cannot be read.
+std::vector<JobPart> parts_with_file(const std::filesystem::path& job_directory, const char* name);
 /// "shard-1-0", or "shard-2-of-8-1-0".
 std::string shard_name(const JobPart& part, std::uint64_t run, Rank rank);
 /// The run in such a name; empty when it is no shard file of this part.

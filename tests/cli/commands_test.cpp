@@ -6,8 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "support/run_tool.h"
-#include "support/temporary_directory.h"
+#include "support/tool_test.h"
 
 namespace fz {
 namespace {
@@ -15,10 +14,9 @@ namespace {
 using test::run_tool;
 using test::ToolResult;
 
-class Commands : public testing::Test {
+class Commands : public test::ToolTest {
  protected:
-  Commands() : before_(std::filesystem::current_path()) {
-    std::filesystem::current_path(directory_.path());
+  Commands() {
     test::write_text("c/a.txt", test::make_text(1, 100'000));
     test::write_text("c/sub/b.txt", test::make_text(2, 50'000));
     test::write_text("c/sub/noise", test::make_noise(3, 70'000));
@@ -31,15 +29,7 @@ class Commands : public testing::Test {
     ::utimensat(AT_FDCWD, "c/a.txt", times, 0);
     ::utimensat(AT_FDCWD, "c/sub", times, 0);
   }
-  ~Commands() override { std::filesystem::current_path(before_); }
 
-  static void expect_failure(const ToolResult& result, int exit_code, const std::string& text) {
-    EXPECT_EQ(result.exit_code, exit_code) << result.err;
-    EXPECT_NE(result.err.find(text), std::string::npos) << result.err;
-    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
-    EXPECT_TRUE(result.err.starts_with("fz-dist: ")) << result.err;
-  }
-  static void expect_success(const ToolResult& result) { EXPECT_EQ(result.exit_code, 0) << result.err; }
   static bool same(const std::string& left, const std::string& right) {
     return std::system(
                fmt::format("diff -r --no-dereference {} {} && "
@@ -50,9 +40,6 @@ class Commands : public testing::Test {
                    .c_str()) == 0;
   }
   void compress() { expect_success(run_tool({"compress", "c", "-o", "c.fz", "--block-size", "64KiB", "-q"})); }
-
-  test::TemporaryDirectory directory_;
-  std::filesystem::path before_;
 };
 
 /// Keeps each write apart, as another process that writes to the same stream would see them.

@@ -5,9 +5,8 @@
 #include <regex>
 
 #include "support/built_archive.h"
-#include "support/run_tool.h"
 #include "support/small_corpus.h"
-#include "support/temporary_directory.h"
+#include "support/tool_test.h"
 
 namespace fz {
 namespace {
@@ -20,28 +19,17 @@ using test::write_text;
 const std::vector<std::string> kCommandsOfJobs = {"compress", "decompress", "extract", "list", "info",
                                                   "verify",   "recover",    "status",  "merge"};
 
-class JobFiles : public testing::Test {
+class JobFiles : public test::ToolTest {
  protected:
-  JobFiles() : before_(std::filesystem::current_path()) {
-    std::filesystem::current_path(directory_.path());
+  JobFiles() {
     write_text("c/a.txt", test::make_text(1, 100'000));
     write_text("c/sub/b.txt", test::make_text(2, 50'000));
   }
-  ~JobFiles() override { std::filesystem::current_path(before_); }
 
-  static void expect_success(const ToolResult& result) { EXPECT_EQ(result.exit_code, 0) << result.err; }
-  static void expect_failure(const ToolResult& result, int exit_code, const std::string& text) {
-    EXPECT_EQ(result.exit_code, exit_code) << result.err;
-    EXPECT_NE(result.err.find(text), std::string::npos) << result.err;
-    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
-    EXPECT_TRUE(result.err.starts_with("fz-dist: ")) << result.err;
-  }
   /// Writes job.yaml and runs it with further arguments.
   static ToolResult run_job(const std::string& job, const std::vector<std::string>& arguments = {}) {
     write_text("job.yaml", job);
-    std::vector<std::string> line = {"run", "job.yaml"};
-    line.insert(line.end(), arguments.begin(), arguments.end());
-    return run_tool(line);
+    return run_with({"run", "job.yaml"}, arguments);
   }
   /// The job is wrong at a place of job.yaml, and nothing has been done.
   static void expect_refused(const std::string& job, const std::string& message) {
@@ -49,9 +37,6 @@ class JobFiles : public testing::Test {
     expect_failure(run_job(job), 2, "fz-dist: job.yaml:" + message);
   }
   void compress() { expect_success(run_tool({"compress", "c", "-o", "c.fz", "--block-size", "64KiB", "-q"})); }
-
-  test::TemporaryDirectory directory_;
-  std::filesystem::path before_;
 };
 
 TEST_F(JobFiles, AJobIsTheSameAsItsCommandLine) {
@@ -141,21 +126,24 @@ TEST_F(JobFiles, ErrorsNameThePlace) {
 
 TEST_F(JobFiles, WrongTypesAndValuesNameThePlace) {
   const std::string job = "command: compress\ninputs: [c]\n";
-  expect_refused(job + "force: yes\n", "3:8: 'force' is true or false");
-  expect_refused(job + "force: 'true'\n", "3:8: 'force' is true or false");
-  expect_refused(job + "force: 2\n", "3:8: 'force' is true or false");
-  expect_refused(job + "force: [true]\n", "3:9: 'force' takes one value");
-  expect_refused(job + "output: [a.fz, b.fz]\n", "3:10: 'output' takes one value");
-  expect_refused(job + "output: true\n", "3:9: 'output' is not true or false");
+  const std::pair<const char*, const char*> lines_and_messages[] = {
+      {"force: yes", "3:8: 'force' is true or false"},
+      {"force: 'true'", "3:8: 'force' is true or false"},
+      {"force: 2", "3:8: 'force' is true or false"},
+      {"force: [true]", "3:9: 'force' takes one value"},
+      {"output: [a.fz, b.fz]", "3:10: 'output' takes one value"},
+      {"output: true", "3:9: 'output' is not true or false"},
+      {"threads: 0", "3:10: 'threads': Value 0 not in range 1 to 4096"},
+      {"threads: many", "3:10: 'threads': "},
+      {"threads: 1.5", "3:10: 'threads': "},
+      {"coder: huffman", "3:8: 'coder': huffman not in {mixed,range,ranks}"},
+      {"block-size: 1KiB", "3:13: 'block-size': 1024 is not between 64KiB and 64MiB"},
+      {"block-size: 4 parsecs", "3:13: 'block-size': "},
+      {"memory-limit: -1", "3:15: 'memory-limit': -1 is not a number of bytes"},
+  };
+  for (const auto& [line, message] : lines_and_messages) expect_refused(fmt::format("{}{}\n", job, line), message);
   expect_refused("command: compress\ninputs: [c, False]\n", "2:13: 'inputs' is not true or false");
   expect_refused("command: compress\ninputs: [c, '{}']\n", "2:13: 'inputs': write './{}'");
-  expect_refused(job + "threads: 0\n", "3:10: 'threads': Value 0 not in range 1 to 4096");
-  expect_refused(job + "threads: many\n", "3:10: 'threads': ");
-  expect_refused(job + "threads: 1.5\n", "3:10: 'threads': ");
-  expect_refused(job + "coder: huffman\n", "3:8: 'coder': huffman not in {mixed,range,ranks}");
-  expect_refused(job + "block-size: 1KiB\n", "3:13: 'block-size': 1024 is not between 64KiB and 64MiB");
-  expect_refused(job + "block-size: 4 parsecs\n", "3:13: 'block-size': ");
-  expect_refused(job + "memory-limit: -1\n", "3:15: 'memory-limit': -1 is not a number of bytes");
   expect_refused("command: verify\narchive: c.fz\npart: 8/7\n", "3:7: 'part': '8/7' is not I/N");
   // Also where the command line overrides it: the file is checked as a whole.
   expect_failure(run_job(job + "threads: 0\n", {"--threads", "1"}), 2, "job.yaml:3:10: ");

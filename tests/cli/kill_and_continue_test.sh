@@ -1,40 +1,35 @@
 #!/usr/bin/env bash
-# Kills a restore at random moments; the same command with --continue, as often as it takes, restores everything, and decodes nothing twice.
+# Kills a restore when a block is done, near the end and at any other moment; the same command with --continue, as often as it takes, restores everything, and decodes nothing twice.
 # The same for orderly interruptions and for a full disk, and under mpirun with another number of ranks each time.
-set -u
-program=$1
-. "$(dirname "$0")/../support/corpus.sh"
-work=$(mktemp -d)
-mounted=
-trap '[ -z "$mounted" ] || umount "$mounted"; chmod -R u+rwx "$work"; rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/../support/script.sh"
 make_corpus c "$program"
-seed=${FZ_TEST_SEED:-$RANDOM}
-RANDOM=$seed
-echo "seed $seed (set FZ_TEST_SEED to repeat it)"
+seed_random
 "$program" compress c -o c.fz -q --block-size 64KiB || die "compress"
 
-begin=$(date +%s%N)
 "$program" decompress c.fz -o reference -q || die "reference"
-whole_ms=$((($(date +%s%N) - begin) / 1000000))
 same_tree c reference/c || die "the reference differs"
-echo "an undisturbed run takes $whole_ms ms"
+blocks=$("$program" info c.fz --json | sed -n 's/^  "blocks": \([0-9]*\),$/\1/p')
+all_done_bytes=$((8 + blocks * 28))  # of the journal of a restore of one run
+restore=(decompress c.fz --threads 1)  # one block after the other, so that there is time between them
 
 # finished OUT: one directory, nothing else.
 finished() {
   same_tree c "$1/c" || die "$1: the restored tree differs"
   [ "$(ls -A "$1")" = c ] || die "$1: left over: $(ls -A "$1")"
 }
-# kill_once OUT COMMAND…: kills the command at some moment, most often early; ends with its status.
+# kill_once OUT MOMENT OPTIONS…: kills a restore at a moment; ends with its status. 0: soon after it has noted a block; 1: near the
+# end, when files get their names; 2: at any moment.
 kill_once() {
-  local out=$1 pid status ms
-  shift
-  "$@" 2> err &
+  local out=$1 moment=$2 pid status before
+  shift 2
+  before=$(restored_bytes $out)
+  "$program" "${restore[@]}" -o $out "$@" > /dev/null 2> err &
   pid=$!
-  # Some moments are near the end, when files get their names.
-  ms=$((RANDOM % (whole_ms * 2 / 3)))
-  if [ $((RANDOM % 4)) -eq 0 ]; then ms=$((whole_ms * 3 / 4 + RANDOM % (whole_ms / 2))); fi
-  sleep "$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000)))"
+  case $moment in
+    0) wait_until grown_or_gone $pid restored_bytes "$before" $out; sleep_ms $((RANDOM % 100)) ;;
+    1) wait_until grown_or_gone $pid restored_bytes $((all_done_bytes - 29)) $out; sleep_ms $((RANDOM % 40)) ;;
+    2) sleep_ms $((RANDOM % 2000)) ;;
+  esac
   kill -9 $pid 2> /dev/null && kills=$((kills + 1))
   wait $pid 2> /dev/null
   status=$?
@@ -49,9 +44,9 @@ for round in $(seq 10); do
   [ $kills -lt 6 ] || [ $resumes -lt 2 ] || break
   out=out-$round
   # The first attempt need not know that there will be another.
-  kill_once $out "$program" decompress c.fz -o $out > /dev/null
+  kill_once $out 0
   for attempt in $(seq 12); do
-    kill_once $out "$program" decompress c.fz -o $out --continue > /dev/null && break
+    kill_once $out $((RANDOM % 3)) --continue && break
     grep -q 'resuming: ' err && resumes=$((resumes + 1))
     [ "$(ls -A $out 2> /dev/null)" != c ] || break
   done
@@ -63,11 +58,12 @@ echo "$kills kills, $resumes resumes"
 
 # interrupt SIGNAL CODE OPTIONS…: what is restored stays with --continue only.
 interrupt() {
-  local signal=$1 expected=$2 pid status
+  local signal=$1 expected=$2 pid status before
   shift 2
-  env --default-signal=INT "$program" decompress c.fz -o signalled "$@" 2> err &
+  before=$(restored_bytes signalled)
+  env --default-signal=INT "$program" "${restore[@]}" -o signalled "$@" 2> err &
   pid=$!
-  sleep 0.$((RANDOM % 3 + 3))
+  wait_until grown_or_gone $pid restored_bytes "$before" signalled
   kill -"$signal" $pid
   wait $pid
   status=$?
@@ -104,34 +100,29 @@ else
 fi
 
 command -v mpirun > /dev/null || { echo "not tested here: several ranks (mpirun is not installed)"; exit 0; }
-launch() { mpirun --oversubscribe --allow-run-as-root -n "$@"; }
-# continued COMMAND…: the command succeeds, perhaps not before the killed ranks have followed their mpirun (8: another run).
-continued() {
-  local status
-  for _ in $(seq 60); do
-    "$@" > /dev/null 2> err
-    status=$?
-    [ $status -eq 8 ] || return $status
-    sleep 0.5
-  done
+# kill_launch RANKS: a restore by so many ranks is killed when it has noted a block; the ranks follow their mpirun.
+kill_launch() {
+  local before pid
+  before=$(restored_bytes ranks)
+  "${mpirun[@]}" -n "$1" "$program" "${restore[@]}" -o ranks --continue -q > /dev/null 2>&1 &
+  pid=$!
+  wait_until grown_or_gone $pid restored_bytes "$before" ranks
+  kill -9 $pid 2> /dev/null
+  wait $pid 2> /dev/null
 }
-mpirun --oversubscribe --allow-run-as-root -n 3 "$program" decompress c.fz -o ranks --continue -q > /dev/null 2>&1 &
-pid=$!
-sleep 1.5
-kill -9 $pid 2> /dev/null
-wait $pid 2> /dev/null
-sleep 1.5  # the ranks follow their mpirun
-timeout 1.4 mpirun --oversubscribe --allow-run-as-root -n 2 "$program" decompress c.fz -o ranks --continue -q > /dev/null 2>&1
-sleep 1.5
-if [ "$(ls -A ranks)" != c ]; then continued launch 2 "$program" decompress c.fz -o ranks --continue || die "on two ranks: $(cat err)"; fi
+kill_launch 3
+kill_launch 2
+if [ "$(ls -A ranks)" != c ]; then
+  # The restore may end by itself meanwhile: then there is nothing to go on with.
+  patiently launch 2 "$program" "${restore[@]}" -o ranks --continue > /dev/null 2> err || [ "$(ls -A ranks)" = c ] || die "on two ranks: $(cat err)"
+fi
 finished ranks
 # One rank of several dies.
-mpirun --oversubscribe --allow-run-as-root -n 2 "$program" decompress c.fz -o lost --continue -q > /dev/null 2>&1 &
+"${mpirun[@]}" -n 2 "$program" "${restore[@]}" -o lost --continue -q > /dev/null 2>&1 &
 pid=$!
-sleep 1.3
+wait_until grown_or_gone $pid restored_bytes 0 lost
 rank=$(pgrep -P $pid | tail -1)  # the ranks are children of mpirun
 [ -z "$rank" ] || kill -9 "$rank" 2> /dev/null
 wait $pid 2> /dev/null
-sleep 1
-if [ "$(ls -A lost 2> /dev/null)" != c ]; then continued "$program" decompress c.fz -o lost --continue || die "after the loss of a rank: $(cat err)"; fi
+if [ "$(ls -A lost 2> /dev/null)" != c ]; then patiently "$program" "${restore[@]}" -o lost --continue > /dev/null 2> err || die "after the loss of a rank: $(cat err)"; fi
 finished lost

@@ -1,32 +1,28 @@
 #!/usr/bin/env bash
 # Kills a compress at random moments; the same command again, as often as it takes, gives the archive of an undisturbed run. Then the same for
 # decompress, and for orderly interruptions.
-set -u
-program=$1
-. "$(dirname "$0")/../support/corpus.sh"
-work=$(mktemp -d)
-trap 'chmod -R u+rwx "$work"; rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/../support/script.sh"
 make_corpus c "$program"
-seed=${FZ_TEST_SEED:-$RANDOM}
-RANDOM=$seed
-echo "seed $seed (set FZ_TEST_SEED to repeat it)"
-options="-q --block-size 64KiB"
+seed_random
+options="-q --block-size 64KiB --threads 1"  # one block after the other, so that there is time between them
 
-begin=$(date +%s%N)
 "$program" compress c -o reference.fz $options || die "reference"
-whole_ms=$((($(date +%s%N) - begin) / 1000000))
-echo "an undisturbed run takes $whole_ms ms"
+
+# merging: 1 when the archive is being put together.
+merging() { [ -e again.fz.job/merged ] && echo 1 || echo 0; }
 
 kills=0
 for round in 1 2 3 4; do
   rm -rf again.fz
   for attempt in $(seq 40); do
+    before=$(journal_bytes again.fz)
     "$program" compress c -o again.fz $options 2> err &
     pid=$!
-    # Most moments early, where most writes are.
-    sleep "$(printf '0.%03d' $((RANDOM % (whole_ms > 900 ? 900 : whole_ms + 1))))"
-    if [ $((RANDOM % 4)) -eq 0 ]; then sleep "$(printf '%d.%03d' $((whole_ms / 1000)) $((RANDOM % 1000)))"; fi
+    case $((attempt == 1 ? 0 : RANDOM % 4)) in
+      0) wait_until grown_or_gone $pid journal_bytes $((before + 16 + 37)) again.fz; sleep_ms $((RANDOM % 100)) ;;
+      1) wait_until grown_or_gone $pid merging 0; sleep_ms $((RANDOM % 20)) ;;
+      *) sleep_ms $((RANDOM % 900)) ;;
+    esac
     kill -9 $pid 2> /dev/null && kills=$((kills + 1))
     wait $pid 2> /dev/null
     status=$?
@@ -44,9 +40,10 @@ echo "$kills kills"
 [ $kills -ge 4 ] || die "hardly anything was killed"
 
 for attempt in 1 2 3; do
-  "$program" decompress reference.fz -o out -q 2> err &
+  "$program" decompress reference.fz -o out -q --threads 1 2> err &
   pid=$!
-  sleep "$(printf '0.%03d' $((RANDOM % 600)))"
+  [ $attempt -eq 1 ] && wait_until grown_or_gone $pid restored_bytes 0 out
+  sleep_ms $((RANDOM % 300))
   kill -9 $pid 2> /dev/null
   wait $pid 2> /dev/null
   [ -e out/c ] && break
@@ -55,14 +52,16 @@ if [ ! -e out/c ]; then "$program" decompress reference.fz -o out -q || die "dec
 same_tree c out/c || die "restored tree differs"
 [ "$(ls -A out)" = c ] || die "left over: $(ls -A out)"
 
-# interrupt SIGNAL CODE OUTPUT COMMAND…: the command must end with the code and leave no output.
+# interrupt SIGNAL CODE PROGRESS OUTPUT COMMAND…: the command, interrupted when `PROGRESS OUTPUT` has grown, must end with the code and
+# leave no output.
 interrupt() {
-  local signal=$1 expected=$2 output=$3
-  shift 3
+  local signal=$1 expected=$2 progress=$3 output=$4 before
+  shift 4
+  before=$($progress "$output")
   # A script's background jobs ignore SIGINT; an intermediate program puts the default back.
   env --default-signal=INT "$program" "$@" 2> err &
   local pid=$!
-  sleep 0.3
+  wait_until grown_or_gone $pid $progress "$before" "$output"
   kill -"$signal" $pid
   wait $pid
   local status=$?
@@ -71,8 +70,8 @@ interrupt() {
 }
 for codes in "INT 130 130" "TERM 75 143" "USR1 75 138"; do
   read -r signal resumed clean <<< "$codes"
-  interrupt $signal $resumed interrupted.fz compress c -o interrupted.fz $options
-  interrupt $signal $clean out-$signal decompress reference.fz -o out-$signal -q
+  interrupt $signal $resumed journal_bytes interrupted.fz compress c -o interrupted.fz $options
+  interrupt $signal $clean restored_bytes out-$signal decompress reference.fz -o out-$signal -q --threads 1
 done
 "$program" compress c -o interrupted.fz $options || die "resume after signals"
 cmp reference.fz interrupted.fz || die "the archive resumed after signals differs"

@@ -1,16 +1,9 @@
 #!/usr/bin/env bash
 # Shards of one archive as separate processes that start at the same moment on a fresh directory, are killed and started again; then
 # merge, whatever became of them.
-set -u
-program=$1
-. "$(dirname "$0")/../support/corpus.sh"
-work=$(mktemp -d)
-trap 'chmod -R u+rwx "$work"; rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/../support/script.sh"
 make_corpus c "$program"
-seed=${FZ_TEST_SEED:-$RANDOM}
-RANDOM=$seed
-echo "seed $seed (set FZ_TEST_SEED to repeat it)"
+seed_random
 options="-q --block-size 64KiB --model none"
 "$program" compress c -o reference.fz $options || die "reference"
 
@@ -22,8 +15,8 @@ for round in 1 2 3 4 5; do
     "$program" compress c -o again.fz $options --shard "$i/$shards" 2> "err-$i" &
     pids+=($!)
   done
-  sleep "$(printf '0.%03d' $((RANDOM % 700)))"
   victim=${pids[RANDOM % shards]}
+  sleep_ms $((round == 1 ? 0 : RANDOM % 700))
   kill -9 "$victim" 2> /dev/null && kills=$((kills + 1))
   for i in $(seq $shards); do
     wait "${pids[i - 1]}" 2> /dev/null
@@ -53,12 +46,14 @@ echo "$kills kills"
 head -c 4000000 "$program" > c/large
 "$program" compress c -o busy.fz $options --shard 1/2 &
 pid=$!
-for _ in $(seq 300); do [ -s busy.fz.job/journal-1-of-2 ] && break; sleep 0.1; done
+wait_until [ -s busy.fz.job/journal-1-of-2 ]
+kill -STOP $pid  # it stays in its work as long as it takes
 for command in "merge busy.fz" "compress c -o busy.fz $options" "compress c -o busy.fz $options --shard 1/2"; do
   "$program" $command 2> err
   [ $? -eq 8 ] || die "$command beside a shard: $(cat err)"
 done
 kill -USR1 $pid
+kill -CONT $pid
 wait $pid
 [ $? -eq 75 ] || die "SIGUSR1: a shard must ask to be run again"
 "$program" compress c -o busy.fz $options --shard 1/2 &
@@ -73,5 +68,5 @@ cmp plain.fz busy.fz || die "the archive differs"
 
 # A shard is one process.
 command -v mpirun > /dev/null || exit 0
-mpirun --oversubscribe --allow-run-as-root -n 2 "$program" compress c -o mpi.fz $options --shard 1/2 2> err
+launch 2 "$program" compress c -o mpi.fz $options --shard 1/2 2> err
 [ $? -eq 8 ] && [ "$(grep -c '^fz-dist: .*2 ranks run together' err)" -eq 1 ] || die "several ranks: $(cat err)"

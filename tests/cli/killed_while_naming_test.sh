@@ -1,13 +1,8 @@
 #!/usr/bin/env bash
 # Ends a restore at each step of giving files their names, modes and times, and of clearing up; --continue does the rest.
-set -u
-program=$1
-. "$(dirname "$0")/../support/corpus.sh"
+. "$(dirname "$0")/../support/script.sh"
 library=$(dirname "$program")/tests/libdie_at_call.so
 [ -e "$library" ] || { echo "SKIPPED: $library is not built (it does not go with sanitizers)"; exit 77; }
-work=$(mktemp -d)
-trap 'chmod -R u+rwx "$work"; rm -rf "$work"' EXIT
-cd "$work"
 for i in 1 2 3 4 5; do
   mkdir -p c/d$i/sub
   echo "$i" > c/d$i/a

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "support/built_archive.h"
-#include "support/run_tool.h"
+#include "support/tool_test.h"
 
 namespace fz {
 namespace {
@@ -15,20 +15,10 @@ using test::run_tool;
 using test::ToolResult;
 using test::write_text;
 
-class Recover : public testing::Test {
+class Recover : public test::ToolTest {
  protected:
-  Recover() : before_(std::filesystem::current_path()) {
-    std::filesystem::current_path(directory_.path());
-    write_text("good.fz", built_.bytes);
-  }
-  ~Recover() override { std::filesystem::current_path(before_); }
+  Recover() { write_text("good.fz", built_.bytes); }
 
-  static void expect_failure(const ToolResult& result, int exit_code, const std::string& text) {
-    EXPECT_EQ(result.exit_code, exit_code) << result.err;
-    EXPECT_NE(result.err.find(text), std::string::npos) << result.err;
-    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
-  }
-  static void expect_success(const ToolResult& result) { EXPECT_EQ(result.exit_code, 0) << result.err; }
   static void expect_said(const std::string& out, const std::string& text) {
     EXPECT_NE(out.find(text), std::string::npos) << out;
   }
@@ -45,8 +35,6 @@ class Recover : public testing::Test {
   }
 
   const test::BuiltArchive built_ = test::build_archive({.seed = 5, .nested = {}});
-  test::TemporaryDirectory directory_;
-  std::filesystem::path before_;
 };
 
 TEST_F(Recover, AnIntactArchiveComesBackByteForByte) {

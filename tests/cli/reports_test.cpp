@@ -4,8 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "support/run_tool.h"
-#include "support/temporary_directory.h"
+#include "support/tool_test.h"
 
 namespace fz {
 namespace {
@@ -14,19 +13,15 @@ using nlohmann::json;
 using test::run_tool;
 using test::ToolResult;
 
-class Reports : public testing::Test {
+class Reports : public test::ToolTest {
  protected:
-  Reports() : before_(std::filesystem::current_path()) {
-    std::filesystem::current_path(directory_.path());
+  Reports() {
     test::write_text("c/a.txt", test::make_text(1, 100'000));
     test::write_text("c/noise", test::make_noise(3, 70'000));
   }
-  ~Reports() override { std::filesystem::current_path(before_); }
 
   static ToolResult compress(const std::vector<std::string>& more = {}) {
-    std::vector<std::string> words = {"compress", "c", "-o", "c.fz", "--block-size", "64KiB"};
-    words.insert(words.end(), more.begin(), more.end());
-    return run_tool(words);
+    return run_with({"compress", "c", "-o", "c.fz", "--block-size", "64KiB"}, more);
   }
   /// Every line of standard error is an event.
   static std::vector<json> events(const ToolResult& result) {
@@ -46,9 +41,6 @@ class Reports : public testing::Test {
     }
     return result;
   }
-
-  test::TemporaryDirectory directory_;
-  std::filesystem::path before_;
 };
 
 TEST_F(Reports, EventsFollowAJobFromBeginToEnd) {

@@ -2,9 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "coordinator/job_directory.h"
-#include "support/run_tool.h"
 #include "support/small_corpus.h"
-#include "support/temporary_directory.h"
+#include "support/tool_test.h"
 
 namespace fz {
 namespace {
@@ -12,38 +11,25 @@ namespace {
 using test::run_tool;
 using test::ToolResult;
 
-class Shards : public testing::Test {
+class Shards : public test::ToolTest {
  protected:
-  Shards() : before_(std::filesystem::current_path()) {
-    std::filesystem::current_path(directory_.path());
+  Shards() {
     test::write_text("c/a.txt", test::make_text(1, 200'000));
     test::write_text("c/sub/b.txt", test::make_text(2, 100'000));
     test::write_text("c/sub/noise", test::make_noise(3, 70'000));
     expect_success(compress("plain.fz", {}));
     reference_ = test::read_text("plain.fz");
   }
-  ~Shards() override { std::filesystem::current_path(before_); }
 
   static ToolResult compress(const std::string& output, const std::vector<std::string>& more) {
-    std::vector<std::string> words = {"compress", "c", "-o", output, "--block-size", "64KiB"};
-    words.insert(words.end(), more.begin(), more.end());
-    return run_tool(words);
+    return run_with({"compress", "c", "-o", output, "--block-size", "64KiB"}, more);
   }
   static ToolResult shard(const std::string& part) { return compress("x.fz", {"--shard", part}); }
-  static void expect_failure(const ToolResult& result, int exit_code, const std::string& text) {
-    EXPECT_EQ(result.exit_code, exit_code) << result.err;
-    EXPECT_NE(result.err.find(text), std::string::npos) << result.err;
-    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
-    EXPECT_TRUE(result.err.starts_with("fz-dist: ")) << result.err;
-  }
-  static void expect_success(const ToolResult& result) { EXPECT_EQ(result.exit_code, 0) << result.err; }
   void expect_reference() const {
     EXPECT_TRUE(test::read_text("x.fz") == reference_);
     EXPECT_FALSE(std::filesystem::exists("x.fz.job"));
   }
 
-  test::TemporaryDirectory directory_;
-  std::filesystem::path before_;
   std::string reference_;
 };
 

@@ -6,8 +6,7 @@
 
 #include "coordinator/compress_job.h"
 #include "shard/corpus_reader.h"
-#include "support/run_tool.h"
-#include "support/temporary_directory.h"
+#include "support/tool_test.h"
 
 namespace fz {
 namespace {
@@ -16,14 +15,12 @@ using nlohmann::json;
 using test::run_tool;
 using test::ToolResult;
 
-class Status : public testing::Test {
+class Status : public test::ToolTest {
  protected:
-  Status() : before_(std::filesystem::current_path()) {
-    std::filesystem::current_path(directory_.path());
+  Status() {
     test::write_text("c/a.txt", test::make_text(1, 100'000));
     test::write_text("c/noise", test::make_noise(3, 70'000));
   }
-  ~Status() override { std::filesystem::current_path(before_); }
 
   static coordinator::CompressRequest request() {
     coordinator::CompressRequest request;
@@ -60,9 +57,6 @@ class Status : public testing::Test {
     }
     return files;
   }
-
-  test::TemporaryDirectory directory_;
-  std::filesystem::path before_;
 };
 
 TEST_F(Status, AJobFromItsBeginningToItsEnd) {

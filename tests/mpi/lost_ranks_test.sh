@@ -1,13 +1,8 @@
 #!/usr/bin/env bash
 # Ranks that die or fall silent under mpirun: their blocks are done by others, the archive and the restored files are the same; when rank 0
 # dies, the others end by themselves and the same command goes on.
-set -u
-program=$1
-. "$(dirname "$0")/../support/corpus.sh"
-command -v mpirun > /dev/null || { echo "SKIPPED: mpirun is not installed"; exit 77; }
-work=$(mktemp -d)
-trap 'kill $(jobs -p) 2> /dev/null; chmod -R u+rwx "$work"; rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/../support/script.sh"
+need_mpirun
 mkdir c
 for i in $(seq 20); do cat "$docs"/*.md "$docs"/adr/*.md | tail -c +$((i * 7777)) > c/text-$i; done
 work_options="--model none --rank-timeout 2 --threads 1"
@@ -19,7 +14,7 @@ start() {
   local mode=$1
   shift
   : > log  # now, not when the shell gets to it
-  timeout 120 mpirun $mode --oversubscribe --allow-run-as-root -n 4 "$program" "$@" > log 2>&1 &
+  timeout 120 "${mpirun[@]}" $mode -n 4 "$program" "$@" > log 2>&1 &
   job=$!
 }
 

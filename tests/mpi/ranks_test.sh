@@ -1,14 +1,8 @@
 #!/usr/bin/env bash
 # The same archive from 1 to 4 ranks and from the plain command; everything comes back, with modes and times, on any number of ranks; errors
 # are said once and end the job with their exit code.
-set -u
-program=$1
-. "$(dirname "$0")/../support/corpus.sh"
-command -v mpirun > /dev/null || { echo "SKIPPED: mpirun is not installed"; exit 77; }
-work=$(mktemp -d)
-trap 'chmod -R u+rwx "$work"; rm -rf "$work"' EXIT
-cd "$work"
-launch() { mpirun --oversubscribe --allow-run-as-root -n "$@"; }
+. "$(dirname "$0")/../support/script.sh"
+need_mpirun
 make_corpus c "$program"
 options="-q --block-size 64KiB"
 
@@ -70,28 +64,33 @@ until_idle() {
     sleep 0.5
   done
 }
-mpirun --oversubscribe --allow-run-as-root -n 4 "$program" compress c -o killed.fz $options > /dev/null 2>&1 &
-pid=$!
-sleep 1.2
-kill -9 $pid 2> /dev/null
-wait $pid 2> /dev/null
-until_idle killed.fz
-timeout 1.2 mpirun --oversubscribe --allow-run-as-root -n 2 "$program" compress c -o killed.fz $options > /dev/null 2>&1
-until_idle killed.fz
+for ranks in 4 2; do
+  before=$(journal_bytes killed.fz)
+  "${mpirun[@]}" -n $ranks "$program" compress c -o killed.fz $options --threads 1 > /dev/null 2>&1 &
+  pid=$!
+  wait_until grown_or_gone $pid journal_bytes $((before + 16 + 37)) killed.fz  # it has done a block
+  kill -9 $pid 2> /dev/null
+  wait $pid 2> /dev/null
+  until_idle killed.fz
+done
 if [ -e killed.fz.job ] || [ ! -e killed.fz ]; then "$program" compress c -o killed.fz $options || die "resume alone"; fi
 cmp plain.fz killed.fz || die "the archive resumed on other ranks differs"
 
 # A scheduler's warning before the time limit reaches every rank; the job ends with the code that asks for a requeue.
-mpirun --oversubscribe --allow-run-as-root -n 3 "$program" compress c -o warned.fz $options > /dev/null 2> err &
+head -c 1500000 "$program" > large
+options="-q --block-size 64KiB --model none"
+"${mpirun[@]}" -n 3 "$program" compress large -o warned.fz $options --threads 1 --log-file log --log-level debug > /dev/null 2> err &
 pid=$!
-sleep 1
+at_work() { grep -l 'compresses .* blocks' log log.1 log.2 2> /dev/null | wc -l; }
+wait_until grown_or_gone $pid at_work 2
 kill -USR1 $pid
 wait $pid
 status=$?
 [ $status -eq 75 ] || die "SIGUSR1: exit code $status: $(cat err)"
 [ "$(grep -c '^fz-dist: interrupted' err)" -eq 1 ] || die "SIGUSR1: not said once: $(cat err)"
-launch 2 "$program" compress c -o warned.fz $options || die "resume after SIGUSR1"
-cmp plain.fz warned.fz || die "the archive resumed after SIGUSR1 differs"
+launch 2 "$program" compress large -o warned.fz $options || die "resume after SIGUSR1"
+"$program" compress large -o plain-large.fz $options || die "plain command, large file"
+cmp plain-large.fz warned.fz || die "the archive resumed after SIGUSR1 differs"
 
 # A launch that gives every process a world of its own is refused.
 SLURM_STEP_NUM_TASKS=4 "$program" compress c -o separate.fz 2> err

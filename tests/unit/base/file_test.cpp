@@ -22,6 +22,19 @@ TEST(File, ReportsWhatIsWrongAndWhere) {
                [&] { File::open_for_reading(directory / "short").read_at(1, 4); });
 }
 
+TEST(File, TellsWhatHasAName) {
+  const test::TemporaryDirectory directory;
+  test::write_text(directory / "file", "abc");
+  std::filesystem::create_symlink(directory / "file", directory / "link");
+  std::filesystem::create_symlink("nowhere", directory / "dangling");
+  for (const char* name : {"file", "link", "dangling", "."}) EXPECT_TRUE(is_present(directory / name)) << name;
+  for (const std::string& name : {std::string("absent"), std::string("file/below"), std::string(300, 'x')}) {
+    EXPECT_FALSE(is_present(directory / name)) << name;
+  }
+  EXPECT_TRUE(is_plain_file(directory / "file"));
+  for (const char* name : {"link", "dangling", ".", "absent"}) EXPECT_FALSE(is_plain_file(directory / name)) << name;
+}
+
 TEST(File, RenameWithoutReplacingKeepsTheOld) {
   const test::TemporaryDirectory directory;
   test::write_text(directory / "old", "old");

@@ -44,7 +44,8 @@ TEST(JobDirectory, KnowsItsJournalsAndRuns) {
                            "shard-2-of-3-9-0", "shard-2-of-3-10-0", "plan.tmp-shard-1-of-3"}) {
     test::write_text(directory / "x.job" / name, "");
   }
-  EXPECT_EQ(job.journals(), (std::vector<shard::JobPart>{{}, Part{1, 2}, kFirst, kSecond}));
+  EXPECT_EQ(shard::parts_with_file(job.path(), shard::kJournalName),
+            (std::vector<shard::JobPart>{{}, Part{1, 2}, kFirst, kSecond}));
   EXPECT_EQ(job.last_run({}), 7u);
   EXPECT_EQ(job.last_run(kSecond), 10u);
   EXPECT_EQ(job.last_run(kFirst), 0u);

@@ -42,6 +42,16 @@ comm::Failed failed(ErrorCode code, const std::string& message) {
   return {static_cast<std::uint32_t>(code), message};
 }
 
+TEST(Scheduler, AnUnknownBlockIsAnError) {
+  Scheduler scheduler({{b0, false}, {b2, false}}, 2);
+  scheduler.on_ready(r1, one, 0);
+  for (const BlockId block : {b1, b3, BlockId{0xffffffff}}) {
+    test::expect_error(ErrorCode::kLaunch, "rank 1 reports an unknown block",
+                       [&] { scheduler.on_block_done(r1, block, 1); });
+  }
+  EXPECT_TRUE(scheduler.on_block_done(r1, b0, 1));
+}
+
 TEST(Scheduler, DealsInOrderAndStopsAll) {
   Scheduler scheduler(blocks(3), 2);
   EXPECT_EQ(scheduler.on_ready(r1, one, 0), assign(r1, {b0}));
