@@ -8,6 +8,7 @@
 #include "base/interruption.h"
 #include "base/log.h"
 #include "cli/compress_estimate.h"
+#include "cli/memorization.h"
 #include "cli/part_check.h"
 #include "cli/session.h"
 #include "coordinator/compress_job.h"
@@ -24,6 +25,7 @@ struct CompressOptions {
   std::string coder = "mixed";
   std::uint64_t block_bytes = 0;  ///< 0: chosen.
   std::string adapter_path;
+  MemorizeOptions memorize;
   bool check_decode = false;
   bool dry_run = false;
   WorkOptions work;
@@ -77,6 +79,20 @@ std::string shard_report(const std::string& output, const coordinator::CompressJ
                      output);
 }
 
+/// Before all ranks train one they have to know of each other, and a given one is not trained.
+void check_memorization(const CompressOptions& options) {
+  if (options.memorize.mode != "on") return;
+  if (!options.shard.empty()) {
+    fail(ErrorCode::kUsage,
+         "compress: --memorize on: shards know nothing of each other; give all of them the same --adapter instead");
+  }
+  if (!options.adapter_path.empty())
+    fail(ErrorCode::kUsage,
+         "compress: --memorize on would train an adapter, and --adapter gives one; leave out one of them");
+  if (options.work.model_path == kNoModel)
+    fail(ErrorCode::kUsage, "compress: --memorize on is for a model, and --model is none; leave out one of them");
+}
+
 /// What --adapter names; empty without it.
 Bytes read_adapter(const CompressOptions& options) {
   if (options.adapter_path.empty()) return {};
@@ -108,6 +124,11 @@ coordinator::CompressRequest request_of(const CompressOptions& options, const st
         options.work.memory_limit_bytes > 0 ? options.work.memory_limit_bytes : kDefaultMemoryLimitBytes;
     return {codec.identity(), codec.lane_limit(limit_bytes)};
   };
+  if (options.shard.empty() && options.adapter_path.empty()) {
+    request.choose_memorization = [&options, &workplace](const shard::Plan& plan) {
+      return memorize_text(options.memorize, plan, workplace.load_model());
+    };
+  }
   request.warn = [&context](const std::string& text) { context.warn(text); };
   return request;
 }
@@ -150,9 +171,16 @@ void compress(const CompressOptions& options, const Context& context) {
   Workplace workplace(context, options.work);
   log_line(LogLevel::kInfo, "compressing into {} with {}", output.string(),
            describe_ranks(context, workplace.threads()));
+  check_memorization(options);
+  Memorization memorization(context, options.work, options.memorize);
   const auto make_task = [&] {
-    return worker::make_compress_task({shard::job_directory_of(output), options.check_decode, part},
-                                      workplace.resources());
+    const std::filesystem::path job_directory = shard::job_directory_of(output);
+    return worker::make_compress_task(
+        {job_directory, options.check_decode, part,
+         [&memorization, job_directory](const shard::Plan& plan, shard::TextCodec& codec) {
+           return memorization.make_adapter(job_directory, plan, codec);
+         }},
+        workplace.resources());
   };
   if (options.dry_run && !context.world.coordinates()) return;
   if (!context.world.coordinates()) return work_for_coordinator(context, options.work, make_task);
@@ -170,7 +198,9 @@ void compress(const CompressOptions& options, const Context& context) {
                 .items = {},
                 .task = worker::make_idle_task(),
                 .commit = {},
-                .raw_bytes_of = {}});
+                .raw_bytes_of = {},
+                .phase = {},
+                .after_phase = {}});
   } else {
     reused_raw_bytes = job.reused_raw_bytes();
     if (job.reused_blocks() > 0) {
@@ -187,6 +217,8 @@ void compress(const CompressOptions& options, const Context& context) {
     work.task = make_task();
     work.commit = [&](coordinator::DoneBlocks done) { job.commit(done); };
     work.raw_bytes_of = [&](BlockId id) { return job.plan().blocks[number(id)].raw_bytes; };
+    work.phase = [&] { return memorization.phase(); };
+    work.after_phase = [&] { memorization.report_outcome(); };
     work.total_raw_bytes = job.raw_bytes();
     work.has_ratio = true;
     work.done_raw_bytes = reused_raw_bytes;
@@ -251,6 +283,7 @@ void add_compress(CLI::App& app, Context& context) {
                    "Have the model use this adapter, made for it before from text of the same kind; the archive holds "
                    "it then")
       ->type_name("FILE");
+  add_memorize_options(*command, options->memorize);
   command->add_flag("--check-decode", options->check_decode, "Decode each block after coding it, and compare");
   command->add_flag("-n,--dry-run", options->dry_run,
                     "Only scan and plan, and estimate size, time and memory from samples; write nothing");

@@ -128,6 +128,15 @@ void Progress::update() {
   show();
 }
 
+void Progress::set_phase(std::string phase) {
+  if (!phase_.empty() && phase.empty()) {
+    if (line_is_shown_) err_ << kClearLine << std::flush;
+    line_is_shown_ = false;
+    start_seconds_ = clock_();  // it says nothing about the speed of what comes
+  }
+  phase_ = std::move(phase);
+}
+
 void Progress::show() {
   if (style_ == ProgressStyle::kLine) {
     err_ << '\r' + text() + "\x1b[K" << std::flush;
@@ -145,11 +154,13 @@ void Progress::show() {
       fields["seconds_left"] = *now.seconds_left;
     }
     if (now.ratio) fields["ratio"] = *now.ratio;
+    if (!phase_.empty()) fields["phase"] = phase_;
     write_event(err_, "progress", fields);
   }
 }
 
 std::string Progress::text() const {
+  if (!phase_.empty()) return phase_;
   const Figures now = figures();
   std::string line =
       fmt::format("{} {} of {}", job_.verb, display_size(now.done_bytes), display_size(job_.total_bytes));

@@ -51,6 +51,8 @@ class Progress {
   void add_block(BlockId block, Rank rank, std::uint64_t raw_bytes, std::uint64_t stored_bytes);
   /// In place of blocks: all that is done so far.
   void set_done(std::uint64_t bytes) { new_bytes_ = bytes; }
+  /// Shown in place of all else until it is empty: what goes on before the first block.
+  void set_phase(std::string phase);
   /// How many are alive.
   void set_ranks(int ranks) { job_.ranks = ranks; }
   /// Shows where things are if it is time; cheap, to be called often.
@@ -67,6 +69,7 @@ class Progress {
   ProgressJob job_;
   bool verbose_;
   Clock clock_;
+  std::string phase_;
   double start_seconds_;
   double next_seconds_;
   std::uint64_t new_bytes_ = 0;

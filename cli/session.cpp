@@ -124,6 +124,11 @@ void coordinate(const Context& context, const WorkOptions& options, BlockWork wo
   };
   hooks.idle = [&] {
     throw_if_interrupted();
+    if (work.phase) {
+      const std::string phase = work.phase();
+      progress.set_phase(phase);
+      if (phase.empty()) work.after_phase();
+    }
     progress.set_ranks(std::max(scheduler.able_ranks(), 1));
     progress.update();
   };

@@ -1,5 +1,6 @@
 // How this process was launched: alone, or as one of several ranks. Owned by main; made once, before anything else, and
-// ended last. All calls from the main thread (MPI_THREAD_FUNNELED). Only here and in mpi_transport.cpp is mpi.h seen.
+// ended last. All calls from the main thread; what `collective` gives may be used by another one. Only here and in
+// mpi_transport.cpp is mpi.h seen.
 #pragma once
 
 #include <functional>
@@ -7,6 +8,7 @@
 #include <string>
 
 #include "base/ids.h"
+#include "comm/collective.h"
 #include "comm/transport.h"
 
 namespace fz::comm {
@@ -54,6 +56,10 @@ class World {
   virtual CoordinatorLink& coordinator_link(CoordinatorLink& local) = 0;
   /// Other ranks: the way to the coordinator.
   virtual WorkerLink& worker_link() = 0;
+
+  /// For what all ranks do in step; each call of it waits at most so long for the others. Throws Error(kUnsupported)
+  /// when the MPI library cannot be used by two threads.
+  virtual std::unique_ptr<Collective> collective(double /*timeout_seconds*/) { return make_collective_of_one(); }
 
   /// Rank 0, often: tells the other ranks now and then that it is there.
   virtual void show_life(const Patience&) {}

@@ -1,10 +1,6 @@
 // The world over MPI. Messages are small; a send is buffered here until MPI is done with it, which for a dead rank is
 // never; a receive is a probe that never blocks. MPI reports no deaths: whoever listens judges silence.
 
-// The C interface only: the C++ one would need another library.
-#define OMPI_SKIP_MPICXX 1
-#define MPICH_SKIP_MPICXX 1
-#include <mpi.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +10,7 @@
 #include "base/machine.h"
 #include "base/stopwatch.h"
 #include "comm/launch.h"
+#include "comm/mpi_collective.h"
 
 namespace fz::comm {
 namespace {
@@ -138,12 +135,14 @@ class MpiWorld final : public World {
   MpiWorld() {
     // It may hang, when a rank dies within it; then SIGALRM is the end.
     ::alarm(kStartSeconds);
-    int provided = 0;
-    require(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "initialisation");
-    if (provided < MPI_THREAD_FUNNELED) fail(ErrorCode::kLaunch, "MPI: no thread support; use another MPI build");
+    // The thread that trains sums gradients while the main thread carries messages.
+    require(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &thread_support_), "initialisation");
+    if (thread_support_ < MPI_THREAD_FUNNELED)
+      fail(ErrorCode::kLaunch, "MPI: no thread support; use another MPI build");
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
+    require(MPI_Comm_dup(MPI_COMM_WORLD, &collective_communicator_), "duplication of the world");
     exchange_core_masks();
     ::alarm(0);
   }
@@ -170,6 +169,13 @@ class MpiWorld final : public World {
   }
   WorkerLink& worker_link() override {
     return worker_link_ ? *worker_link_ : *(worker_link_ = std::make_unique<MpiWorkerLink>(post_, rank()));
+  }
+
+  std::unique_ptr<Collective> collective(double timeout_seconds) override {
+    if (thread_support_ < MPI_THREAD_MULTIPLE)
+      fail(ErrorCode::kUnsupported,
+           "MPI: this library cannot be used by two threads, as training on several ranks needs");
+    return make_mpi_collective(collective_communicator_, timeout_seconds);
   }
 
   void show_life(const Patience& patience) override {
@@ -218,6 +224,8 @@ class MpiWorld final : public World {
 
   int rank_ = 0;
   int size_ = 1;
+  int thread_support_ = MPI_THREAD_SINGLE;
+  MPI_Comm collective_communicator_ = MPI_COMM_NULL;
   Stopwatch shown_;
   std::vector<CoreMask> node_masks_;
   std::size_t node_rank_ = 0;

@@ -21,6 +21,7 @@ shard::Plan plan_corpus(const CompressRequest& request) {
     plan.model = choice.identity;
     plan.lane_limit = choice.lane_limit;
     if (!plan.model.is_none() && !request.adapter.empty()) plan.adapter_hash = shard::hash16(request.adapter);
+    if (!plan.model.is_none() && request.choose_memorization) plan.memorize = request.choose_memorization(plan);
   }
   return plan;
 }
@@ -109,7 +110,21 @@ void CompressJob::open_journal(const Warn& warn) {
                                        shard::plan_check(plan_), part_);
   finished_ = find_finished_blocks(*directory_, plan_, part_, warn);
   reused_blocks_ = finished_.size();
+  require_trained_adapter();
   run_ = journal_->begin_run(directory_->last_run(part_));
+}
+
+/// A new one would be another: what is coded already could not be decoded with it.
+void CompressJob::require_trained_adapter() const {
+  if (plan_.memorize.empty() || shard::read_job_adapter(directory_->path(), plan_)) return;
+  const bool has_coded = std::any_of(finished_.begin(), finished_.end(), [&](const auto& block) {
+    return plan_.uses_model(plan_.blocks[number(block.first)]);
+  });
+  if (!has_coded) return;
+  fail(ErrorCode::kInput,
+       "{}: the adapter that the finished blocks were coded with is lost or damaged; remove this directory to start "
+       "afresh",
+       (directory_->path() / shard::kAdapterName).string());
 }
 
 std::uint64_t CompressJob::reused_raw_bytes() const {

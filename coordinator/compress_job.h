@@ -32,6 +32,8 @@ struct CompressRequest {
   std::vector<std::string> excluded;  ///< Absolute paths that are no part of the corpus, beside the output: logs.
   PlanOptions options;
   Bytes adapter;  ///< Serialized, for the chosen model; empty: none given.
+  /// How the job's adapter is to be trained (plan.memorize), given the plan; null: not at all.
+  std::function<std::string(const shard::Plan&)> choose_memorization;
   /// Called when the plan has text; may throw Error(kModel) and the like.
   std::function<ModelChoice()> choose_model;
   Warn warn;
@@ -69,6 +71,7 @@ class CompressJob {
   void freeze_plan();
   void share_plan();
   void open_journal(const Warn& warn);
+  void require_trained_adapter() const;
 
   std::filesystem::path output_;
   shard::JobPart part_;

@@ -85,6 +85,11 @@ std::string plan_difference(const shard::Plan& old_plan, const shard::Plan& new_
   if (old_entry != old_plan.entries.end()) return display_text(old_entry->file.path) + " is gone since it was begun";
   if (old_plan.model != new_plan.model) return "it was begun with another model";
   if (old_plan.adapter_hash != new_plan.adapter_hash) return "it was begun with another --adapter, or one is missing";
+  if (old_plan.memorize != new_plan.memorize) {
+    return fmt::format("it was begun with --memorize {}, now it is {}",
+                       old_plan.memorize.empty() ? "off" : old_plan.memorize,
+                       new_plan.memorize.empty() ? "off" : new_plan.memorize);
+  }
   if (old_plan.lane_limit != new_plan.lane_limit) return "it was begun with another --memory-limit";
   if (old_plan.blocks != new_plan.blocks) return "its blocks were cut by another version of the program";
   return {};

@@ -27,6 +27,7 @@ class LanguageModelCodec final : public TextCodec {
   Footprint footprint(Direction direction, std::uint32_t block_bytes) const override;
   std::uint32_t lane_limit(std::uint64_t limit_bytes) const override;
 
+  const model::Model* language_model() const override { return &model(); }
   const model::Model& model() const;
   const char* backend_name() const;
 

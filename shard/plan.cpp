@@ -5,7 +5,7 @@
 namespace fz::shard {
 namespace {
 
-constexpr std::string_view kPlanMagic = "FZplan\x00\x03";
+constexpr std::string_view kPlanMagic = "FZplan\x00\x04";
 constexpr std::size_t kHashBytes = 32;
 
 void write_section(ByteWriter& writer, ByteSpan bytes) {
@@ -68,6 +68,7 @@ Bytes serialize_plan(const Plan& plan) {
   writer.write_bytes(plan.model.weights_hash);
   writer.write_bytes(plan.model.tokenizer_hash);
   writer.write_bytes(plan.adapter_hash);
+  write_section(writer, as_byte_span(plan.memorize));
   writer.write_varint(plan.inputs.size());
   for (const PlanInput& input : plan.inputs) {
     write_section(writer, as_byte_span(input.name));
@@ -110,6 +111,7 @@ Plan parse_plan(ByteSpan bytes, const std::string& source) {
   plan.model.tokenizer_hash = read_hash(reader);
   const ByteSpan adapter_hash = reader.take(plan.adapter_hash.size());
   std::copy(adapter_hash.begin(), adapter_hash.end(), plan.adapter_hash.begin());
+  plan.memorize = read_string(reader);
   for (std::uint64_t left = reader.read_varint(); left > 0; --left) {
     PlanInput input;
     input.name = read_string(reader);

@@ -45,6 +45,8 @@ struct Plan {
   ModelIdentity model;                   ///< None when no block is text, or when none is wanted.
   std::uint32_t lane_limit = kMaxLanes;  ///< Most lanes of a block.
   Hash16 adapter_hash{};                 ///< Of the adapter that the user gave (--adapter); zero: none.
+  /// How an adapter is to be trained on the corpus, in words (docs/format.md); empty: not at all.
+  std::string memorize;
   std::vector<PlanInput> inputs;
   std::vector<PlanEntry> entries;  ///< In the order of the file table.
   std::vector<PlanBlock> blocks;   ///< Tile the corpus stream.

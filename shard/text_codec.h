@@ -13,6 +13,10 @@
 #include "shard/archive_format.h"
 #include "shard/lanes.h"
 
+namespace fz::model {
+struct Model;
+}
+
 namespace fz::shard {
 
 struct EncodeSettings {
@@ -57,6 +61,8 @@ class TextCodec {
   virtual void use_adapter(ByteSpan adapter, const std::string& source) = 0;
   /// The adapter is no part of it.
   virtual ModelIdentity identity() const = 0;
+  /// What an adapter can be trained for; null when there is nothing of the kind.
+  virtual const model::Model* language_model() const { return nullptr; }
   virtual Footprint footprint(Direction direction, std::uint32_t block_bytes) const = 0;
   /// The most lanes with which one block can be decoded within the limit.
   virtual std::uint32_t lane_limit(std::uint64_t limit_bytes) const = 0;

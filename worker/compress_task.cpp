@@ -28,6 +28,10 @@ class CompressTask final : public Task {
     needs_model_ = begin.needs_model;
     run_ = begin.run;
     rank_ = rank;
+    if (needs_model_ && !plan_.memorize.empty()) {
+      shard::TextCodec& text = codecs_.text();
+      text.use_adapter(settings_.make_adapter(plan_, text), adapter_path());
+    }
   }
 
   comm::Ready ready() override { return codecs_.ready(shard::Direction::kEncode, plan_.block_bytes, needs_model_); }
@@ -73,9 +77,10 @@ class CompressTask final : public Task {
     if (text.identity() != plan_.model) {
       fail(ErrorCode::kModel, "rank {}: has another model than rank 0; give all ranks the same --model", number(rank_));
     }
-    text.use_adapter(shard::adapter_of_job(settings_.job_directory, plan_),
-                     (settings_.job_directory / shard::kAdapterName).string());
+    text.use_adapter(shard::adapter_of_job(settings_.job_directory, plan_), adapter_path());
   }
+
+  std::string adapter_path() const { return (settings_.job_directory / shard::kAdapterName).string(); }
 
   CompressSettings settings_;
   CodecStore codecs_;

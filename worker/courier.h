@@ -13,7 +13,6 @@ struct CoordinatorLost {
 
 /// Until the coordinator says Leave; its word is returned. `local` is null for a rank that cannot work and only waits.
 /// Throws CoordinatorLost when nothing comes from the coordinator for too long.
-comm::Leave carry_messages(comm::WorkerLink& coordinator, comm::CoordinatorLink* local,
-                           const comm::Patience& patience);
+comm::Leave carry_messages(comm::WorkerLink& coordinator, comm::CoordinatorLink* local, const comm::Patience& patience);
 
 }  // namespace fz::worker

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "shard/plan.h"
 #include "shard/shard_file.h"
 #include "shard/text_codec.h"
 #include "worker/worker.h"
@@ -26,6 +28,8 @@ struct CompressSettings {
   std::filesystem::path job_directory;
   bool check_decode = false;  ///< Decode each block after coding it and compare.
   shard::JobPart part{};      ///< Which part of the job this run works on.
+  /// Makes the adapter of a job whose plan wants one, on all ranks in step; the codec is given back without one.
+  std::function<Bytes(const shard::Plan&, shard::TextCodec&)> make_adapter;
 };
 
 struct RestoreSettings {

@@ -1,0 +1,136 @@
+#include "model/train/model_directory.h"
+
+#include <cmath>
+#include <random>
+
+#include "base/file.h"
+#include "model/import.h"
+#include "model/json_file.h"
+
+namespace fz::model {
+namespace {
+
+constexpr double kInitialDeviation = 0.02;
+constexpr std::uint64_t kMaxJsonBytes = std::uint64_t{1} << 28;
+
+/// Length, header as JSON, data.
+Bytes safetensors_of(std::span<const NamedTensor> tensors) {
+  Json header = {{"__metadata__", {{"format", "pt"}}}};
+  std::uint64_t offset = 0;
+  for (const NamedTensor& tensor : tensors) {
+    const std::uint64_t end = offset + tensor.values.size() * sizeof(float);
+    header[tensor.name] = {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
+    offset = end;
+  }
+  std::string text = header.dump();
+  text.append((8 - text.size() % 8) % 8, ' ');  // readers like the data aligned
+  ByteWriter writer;
+  writer.write<std::uint64_t>(text.size());
+  writer.write_bytes(as_byte_span(text));
+  for (const NamedTensor& tensor : tensors) {
+    for (const float value : tensor.values) writer.write(value);
+  }
+  return writer.take();
+}
+
+/// Random tensors in the order in which they are asked for.
+class InitialWeights {
+ public:
+  explicit InitialWeights(std::uint64_t seed) : random_(seed) {}
+
+  void add_matrix(const std::string& name, std::uint64_t rows, std::uint64_t columns,
+                  double deviation = kInitialDeviation) {
+    NamedTensor& tensor = tensors_.emplace_back(NamedTensor{name, {rows, columns}, {}});
+    tensor.values.resize(rows * columns);
+    std::normal_distribution<float> normal(0, static_cast<float>(deviation));
+    for (float& value : tensor.values) value = normal(random_);
+  }
+  void add_gain(const std::string& name, std::uint64_t width) {
+    tensors_.push_back({name, {width}, std::vector<float>(width, 1.0f)});
+  }
+  const std::vector<NamedTensor>& tensors() const { return tensors_; }
+
+ private:
+  std::mt19937_64 random_;
+  std::vector<NamedTensor> tensors_;
+};
+
+Json config_of(const Architecture& shape, std::size_t vocabulary_size, TokenId begin_token) {
+  return {{"architectures", {"LlamaForCausalLM"}},
+          {"model_type", "llama"},
+          {"hidden_size", shape.width},
+          {"intermediate_size", shape.feed_forward_width},
+          {"num_hidden_layers", shape.layers},
+          {"num_attention_heads", shape.heads},
+          {"num_key_value_heads", shape.kv_heads},
+          {"head_dim", shape.head_width},
+          {"vocab_size", vocabulary_size},
+          {"rms_norm_eps", 1e-5},
+          {"rope_theta", shape.rope_theta},
+          {"max_position_embeddings", shape.context},
+          {"hidden_act", "silu"},
+          {"tie_word_embeddings", true},
+          {"bos_token_id", begin_token},
+          {"eos_token_id", nullptr},
+          {"attention_bias", false},
+          {"mlp_bias", false},
+          {"torch_dtype", "float32"}};
+}
+
+void copy_json(const std::filesystem::path& from, const std::filesystem::path& to) {
+  replace_file(to, read_file(from, kMaxJsonBytes));
+}
+
+}  // namespace
+
+void write_untrained_model(const std::filesystem::path& directory, const Architecture& shape,
+                           const std::filesystem::path& tokenizer_path, std::uint64_t seed) {
+  const TokenizerData tokenizer = import_tokenizer(tokenizer_path.string());
+  if (tokenizer.added_tokens.empty()) {
+    fail(ErrorCode::kUsage, "{}: has no added token, and every chunk has to begin with one", tokenizer_path.string());
+  }
+  InitialWeights weights(seed);
+  // What writes to the residual stream begins smaller, by the number of those that do.
+  const double residual_deviation = kInitialDeviation / std::sqrt(2.0 * shape.layers);
+  weights.add_matrix("model.embed_tokens.weight", tokenizer.tokens.size(), shape.width);
+  for (std::uint32_t i = 0; i < shape.layers; ++i) {
+    const std::string prefix = fmt::format("model.layers.{}.", i);
+    const std::uint64_t queries = std::uint64_t{shape.heads} * shape.head_width;
+    const std::uint64_t keys = std::uint64_t{shape.kv_heads} * shape.head_width;
+    weights.add_gain(prefix + "input_layernorm.weight", shape.width);
+    weights.add_matrix(prefix + "self_attn.q_proj.weight", queries, shape.width);
+    weights.add_matrix(prefix + "self_attn.k_proj.weight", keys, shape.width);
+    weights.add_matrix(prefix + "self_attn.v_proj.weight", keys, shape.width);
+    weights.add_matrix(prefix + "self_attn.o_proj.weight", shape.width, queries, residual_deviation);
+    weights.add_gain(prefix + "post_attention_layernorm.weight", shape.width);
+    weights.add_matrix(prefix + "mlp.gate_proj.weight", shape.feed_forward_width, shape.width);
+    weights.add_matrix(prefix + "mlp.up_proj.weight", shape.feed_forward_width, shape.width);
+    weights.add_matrix(prefix + "mlp.down_proj.weight", shape.width, shape.feed_forward_width, residual_deviation);
+  }
+  weights.add_gain("model.norm.weight", shape.width);
+  copy_json(tokenizer_path, directory / "tokenizer.json");
+  const std::string config = config_of(shape, tokenizer.tokens.size(), tokenizer.added_tokens.front()).dump(1);
+  replace_file(directory / "config.json", as_byte_span(config));
+  replace_file(directory / "model.safetensors", safetensors_of(weights.tensors()));
+}
+
+void write_trained_model(const std::filesystem::path& directory, const std::filesystem::path& start, const Model& model,
+                         std::span<const NamedTensor> weights) {
+  std::vector<NamedTensor> tensors(weights.begin(), weights.end());
+  for (NamedTensor& tensor : tensors) {
+    if (tensor.name != "model.embed_tokens.weight" && tensor.name != "lm_head.weight") continue;
+    // Back to the numbers of tokenizer.json.
+    const std::size_t width = model.config.width;
+    std::vector<float> values(tensor.values.size());
+    for (std::size_t row = 0; row < model.original_ids.size(); ++row) {
+      std::copy_n(tensor.values.begin() + static_cast<std::ptrdiff_t>(row * width), width,
+                  values.begin() + static_cast<std::ptrdiff_t>(model.original_ids[row] * width));
+    }
+    tensor.values = std::move(values);
+  }
+  copy_json(start / "config.json", directory / "config.json");
+  copy_json(start / "tokenizer.json", directory / "tokenizer.json");
+  replace_file(directory / "model.safetensors", safetensors_of(tensors));
+}
+
+}  // namespace fz::model

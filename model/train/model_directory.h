@@ -1,0 +1,35 @@
+// Hugging Face directories as training begins and ends with them: config.json, tokenizer.json, model.safetensors.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+
+#include "model/model.h"
+#include "model/train/trainer.h"
+
+namespace fz::model {
+
+/// Shape of a model that is to be trained.
+struct Architecture {
+  std::uint32_t width = 256;
+  std::uint32_t layers = 6;
+  std::uint32_t heads = 4;
+  std::uint32_t kv_heads = 4;
+  std::uint32_t head_width = 64;
+  std::uint32_t feed_forward_width = 704;
+  std::uint32_t context = 512;
+  double rope_theta = 10000;
+};
+
+/// Writes an untrained model with a tied head and the tokens of `tokenizer_path`, whose first added token begins
+/// chunks: normally distributed weights (Radford et al. 2019, GPT-2). `directory` exists. Throws Error(kInput),
+/// Error(kCorrupt), Error(kOutput), or Error(kUsage) when the tokenizer has no added token.
+void write_untrained_model(const std::filesystem::path& directory, const Architecture& architecture,
+                           const std::filesystem::path& tokenizer_path, std::uint64_t seed);
+
+/// Writes what training made of the model that was imported from `start`; configuration and tokenizer stay.
+void write_trained_model(const std::filesystem::path& directory, const std::filesystem::path& start, const Model& model,
+                         std::span<const NamedTensor> weights);
+
+}  // namespace fz::model

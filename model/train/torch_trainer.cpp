@@ -1,0 +1,166 @@
+// The trainer on LibTorch: batches, gradients, AdamW (Loshchilov and Hutter 2019). Built as a module of its own, which
+// load_trainer.h opens when a trainer is wanted, so that other runs never load LibTorch.
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <malloc.h>
+
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+
+#include "base/error.h"
+#include "model/train/load_trainer.h"
+#include "model/train/torch_network.h"
+
+namespace fz::model {
+namespace {
+
+using at::Tensor;
+
+constexpr double kAdamEpsilon = 1e-8;
+
+/// bf16 only where the processor multiplies it; elsewhere it is emulated, slowly.
+at::ScalarType fastest_type(at::Device device) {
+  if (device.is_cuda()) return at::kBFloat16;
+  return __builtin_cpu_supports("avx512bf16") ? at::kBFloat16 : at::kFloat;
+}
+
+/// Large buffers come and go in each step; given back to the system each time, they cost more than the arithmetic.
+void keep_freed_memory() {
+  constexpr int kKeptBytes = 1 << 30;
+  ::mallopt(M_MMAP_THRESHOLD, kKeptBytes);
+  ::mallopt(M_TRIM_THRESHOLD, kKeptBytes);
+}
+
+std::span<float> span_of(const Tensor& tensor) {
+  return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
+}
+
+class TorchTrainer final : public Trainer {
+ public:
+  TorchTrainer(const Model& model, const TrainerSettings& settings)
+      : settings_(settings),
+        begin_token_(model.config.begin_token),
+        device_(at::kCPU),
+        network_(model, settings, device_, fastest_type(device_)) {
+    const std::int64_t count = network_.parameters().numel();
+    first_moment_ = at::zeros({count});
+    second_moment_ = at::zeros({count});
+  }
+
+  LossSum add_gradients(std::span<const ChunkTokens> chunks) override {
+    const Batch batch = make_batch(chunks);
+    Tensor loss = network_.loss(batch.inputs, batch.targets);
+    loss.backward();
+    return {loss.item<double>(), batch.tokens};
+  }
+
+  LossSum evaluate(std::span<const ChunkTokens> chunks) override {
+    const at::NoGradGuard guard;
+    const Batch batch = make_batch(chunks);
+    return {network_.loss(batch.inputs, batch.targets).item<double>(), batch.tokens};
+  }
+
+  std::span<float> all_sums() override { return span_of(network_.gradients()); }
+  std::span<float> gradients() override { return all_sums().first(all_sums().size() - kExtraSums); }
+  std::span<float> extra_sums() override { return all_sums().last(kExtraSums); }
+  std::span<const float> parameters() override { return span_of(network_.parameters()); }
+
+  double update(double learning_rate, double tokens) override {
+    const at::NoGradGuard guard;
+    Tensor gradient = network_.gradients().slice(0, 0, network_.parameters().numel());
+    const double norm = tokens > 0 ? gradient.norm().item<double>() / tokens : 0;
+    if (tokens > 0 && std::isfinite(norm)) {
+      gradient.mul_(std::min(1.0, settings_.clip_norm / std::max(norm, 1e-12)) / tokens);
+      step_ += 1;
+      first_moment_.lerp_(gradient, 1 - settings_.beta1);
+      second_moment_.mul_(settings_.beta2).addcmul_(gradient, gradient, 1 - settings_.beta2);
+      const double first_correction = 1 - std::pow(settings_.beta1, step_);
+      const double second_correction = 1 - std::pow(settings_.beta2, step_);
+      Tensor parameters = network_.parameters();
+      if (settings_.weight_decay > 0)
+        parameters.addcmul_(parameters, network_.decay_mask(), -learning_rate * settings_.weight_decay);
+      const Tensor denominator = second_moment_.div(second_correction).sqrt_().add_(kAdamEpsilon);
+      parameters.addcdiv_(first_moment_, denominator, -learning_rate / first_correction);
+    }
+    network_.gradients().zero_();
+    return norm;
+  }
+
+  void be_quantization_aware() override { network_.be_quantization_aware(); }
+
+  std::vector<TrainedProduct> adapter() override { return network_.adapter(); }
+  std::vector<NamedTensor> weights() override { return network_.weights(); }
+
+  Bytes save_state() override {
+    ByteWriter writer;
+    writer.write<std::uint64_t>(static_cast<std::uint64_t>(network_.parameters().numel()));
+    writer.write<std::uint64_t>(static_cast<std::uint64_t>(step_));
+    for (const Tensor& tensor : state()) {
+      const auto* values = reinterpret_cast<const std::uint8_t*>(tensor.data_ptr<float>());
+      writer.write_bytes({values, static_cast<std::size_t>(tensor.numel()) * sizeof(float)});
+    }
+    return writer.take();
+  }
+
+  void restore_state(ByteSpan bytes, const std::string& source) override {
+    ByteReader reader(bytes, source);
+    const auto count = static_cast<std::uint64_t>(network_.parameters().numel());
+    if (reader.read<std::uint64_t>() != count) reader.corrupt("holds the state of another model");
+    step_ = static_cast<double>(reader.read<std::uint64_t>());
+    for (const Tensor& tensor : state()) {
+      const ByteSpan values = reader.take(count * sizeof(float));
+      std::memcpy(tensor.data_ptr<float>(), values.data(), values.size());
+    }
+    reader.expect_end();
+  }
+
+ private:
+  struct Batch {
+    Tensor inputs, targets;
+    double tokens = 0;
+  };
+
+  std::vector<Tensor> state() const { return {network_.parameters(), first_moment_, second_moment_}; }
+
+  /// Shorter chunks are filled up at their ends, where nothing before them sees it.
+  Batch make_batch(std::span<const ChunkTokens> chunks) const {
+    std::size_t longest = 1;
+    for (const ChunkTokens& chunk : chunks) longest = std::max(longest, chunk.size());
+    const std::vector<std::int64_t> shape = {static_cast<std::int64_t>(chunks.size()),
+                                             static_cast<std::int64_t>(longest)};
+    Batch batch{at::full(shape, begin_token_, at::kLong), at::full(shape, -1, at::kLong), 0};
+    for (std::size_t i = 0; i < chunks.size(); ++i) {
+      std::int64_t* inputs = batch.inputs.data_ptr<std::int64_t>() + i * longest;
+      std::int64_t* targets = batch.targets.data_ptr<std::int64_t>() + i * longest;
+      std::copy(chunks[i].begin(), chunks[i].end(), targets);
+      if (!chunks[i].empty()) std::copy(chunks[i].begin(), chunks[i].end() - 1, inputs + 1);
+      batch.tokens += static_cast<double>(chunks[i].size());
+    }
+    batch.inputs = batch.inputs.to(device_);
+    batch.targets = batch.targets.to(device_);
+    return batch;
+  }
+
+  TrainerSettings settings_;
+  std::int64_t begin_token_;
+  at::Device device_;
+  TorchNetwork network_;
+  Tensor first_moment_, second_moment_;
+  double step_ = 0;
+};
+
+}  // namespace
+}  // namespace fz::model
+
+// What LibTorch throws stays here; what it says is passed on.
+extern "C" fz::model::Trainer* fz_make_trainer(const fz::model::Model* model,
+                                               const fz::model::TrainerSettings* settings, char* error,
+                                               std::size_t error_bytes) try {
+  fz::model::keep_freed_memory();
+  at::set_num_threads(settings->threads);
+  return new fz::model::TorchTrainer(*model, *settings);
+} catch (const std::exception& exception) {
+  std::snprintf(error, error_bytes, "%s", exception.what());
+  return nullptr;
+}

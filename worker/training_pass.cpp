@@ -1,0 +1,102 @@
+#include "worker/training_pass.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numbers>
+
+#include "base/stopwatch.h"
+
+namespace fz::worker {
+namespace {
+
+/// Chunks that are evaluated together.
+constexpr std::size_t kEvaluatedTogether = 16;
+/// Steps that the loss in the progress is averaged over.
+constexpr std::size_t kSmoothedSteps = 16;
+
+std::vector<model::ChunkTokens> spans_of(std::span<const Chunk> chunks) {
+  return {chunks.begin(), chunks.end()};
+}
+
+}  // namespace
+
+double rate_at(const PassSettings& settings, double fraction) {
+  // The first step is not one of no effect.
+  if (fraction < settings.warm_up) return (fraction + 0.1 * settings.warm_up) / (1.1 * settings.warm_up);
+  const double rest = std::min((fraction - settings.warm_up) / (1 - settings.warm_up), 1.0);
+  return settings.last_rate + (1 - settings.last_rate) * 0.5 * (1 + std::cos(rest * std::numbers::pi));
+}
+
+TrainingPass::TrainingPass(model::Trainer& trainer, ChunkSource& source, comm::Collective& collective,
+                           const PassSettings& settings)
+    : trainer_(trainer), source_(source), collective_(collective), settings_(settings), held_out_(source.held_out()) {}
+
+double TrainingPass::evaluate() {
+  model::LossSum own;
+  for (std::size_t first = 0; first < held_out_.size(); first += kEvaluatedTogether) {
+    const std::size_t count = std::min(kEvaluatedTogether, held_out_.size() - first);
+    const model::LossSum loss = trainer_.evaluate(spans_of(std::span(held_out_).subspan(first, count)));
+    own.nats += loss.nats;
+    own.tokens += loss.tokens;
+  }
+  std::array<float, 2> sums = {static_cast<float>(own.nats), static_cast<float>(own.tokens)};
+  collective_.sum(sums);
+  return model::LossSum{sums[0], sums[1]}.bits_per_token();
+}
+
+PassProgress TrainingPass::train(PassProgress progress, const AfterStep& after_step) {
+  const Stopwatch watch;
+  const double seconds_before = progress.seconds;
+  double evaluated_at = progress.fraction;
+  while (progress.fraction < 1) {
+    // Seconds count on rank 0 only, and it tells the others.
+    const double spent = settings_.budget.seconds > 0 ? progress.seconds / settings_.budget.seconds
+                                                      : progress.tokens / std::max(settings_.budget.tokens, 1.0);
+    const StepSums sums = step(rate_at(settings_, spent) * settings_.learning_rate, spent);
+    if (sums.tokens == 0) break;  // no rank has any text to learn from
+    progress.tokens += sums.tokens;
+    progress.fraction = sums.fraction;
+    progress.train_bits = smoothed(sums);
+    progress.seconds = seconds_before + watch.seconds();
+    if (progress.fraction >= evaluated_at + settings_.evaluation_period && progress.fraction < 1) {
+      evaluated_at = progress.fraction;
+      progress.held_out_bits = evaluate();
+    }
+    if (after_step) after_step(progress);
+  }
+  progress.fraction = 1;
+  progress.held_out_bits = evaluate();
+  return progress;
+}
+
+TrainingPass::StepSums TrainingPass::step(double learning_rate, double fraction) {
+  const std::vector<Chunk> chunks = source_.draw(settings_.batch_chunks);
+  model::LossSum own;
+  if (!chunks.empty()) own = trainer_.add_gradients(spans_of(chunks));
+  const std::span<float> extra = trainer_.extra_sums();
+  extra[0] = static_cast<float>(own.nats);
+  extra[1] = static_cast<float>(own.tokens);
+  extra[2] = collective_.rank() == 0 ? static_cast<float>(fraction) : 0;
+  collective_.sum(trainer_.all_sums());
+  const StepSums sums = {extra[0], extra[1], extra[2]};
+  // The same sums on every rank, so the same verdict.
+  const double norm = trainer_.update(learning_rate, sums.tokens);
+  if (!std::isfinite(norm) || !std::isfinite(sums.nats)) {
+    fail(ErrorCode::kUsage, "training diverged at a learning rate of {:.3g}: give a smaller one", learning_rate);
+  }
+  return sums;
+}
+
+double TrainingPass::smoothed(const StepSums& sums) {
+  recent_.push_back({sums.nats, sums.tokens});
+  if (recent_.size() > kSmoothedSteps) recent_.pop_front();
+  model::LossSum all;
+  for (const model::LossSum& loss : recent_) {
+    all.nats += loss.nats;
+    all.tokens += loss.tokens;
+  }
+  return all.bits_per_token();
+}
+
+}  // namespace fz::worker

@@ -1,0 +1,89 @@
+// The training loop that all ranks run in step: draw chunks, add gradients, sum them over the ranks, update; now and
+// then measure held-out chunks. Memorization and the training of models both are such passes. Used by one thread of
+// every rank.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <vector>
+
+#include "comm/collective.h"
+#include "model/train/trainer.h"
+
+namespace fz::worker {
+
+using Chunk = std::vector<model::TokenId>;
+
+/// Where a rank's chunks come from.
+class ChunkSource {
+ public:
+  virtual ~ChunkSource() = default;
+  /// The next chunks of this rank, over and over; fewer only when it has none at all.
+  virtual std::vector<Chunk> draw(std::size_t count) = 0;
+  /// This rank's part of the chunks that are never drawn.
+  virtual std::vector<Chunk> held_out() const = 0;
+};
+
+/// How long to train, over all ranks: one of the two.
+struct TrainingBudget {
+  double seconds = 0;
+  double tokens = 0;
+
+  bool is_none() const { return seconds == 0 && tokens == 0; }
+};
+
+struct PassSettings {
+  TrainingBudget budget;
+  double learning_rate = 2e-3;
+  double warm_up = 0.05;            ///< Part of the budget until the rate is full.
+  double last_rate = 0.05;          ///< What the rate ends at, as a part of the full one.
+  std::uint32_t batch_chunks = 16;  ///< Of each rank, in each step.
+  double evaluation_period = 0.1;   ///< Part of the budget between two looks at the held-out chunks.
+};
+
+/// Where the pass is. What a resumed pass needs to go on.
+struct PassProgress {
+  double fraction = 0;  ///< Of the budget.
+  double seconds = 0;
+  double tokens = 0;         ///< Over all ranks.
+  double train_bits = 0;     ///< Bits for each token, lately.
+  double held_out_bits = 0;  ///< The same for held-out chunks; 0: none are.
+
+  double seconds_left() const { return fraction > 0 && fraction < 1 ? seconds * (1 / fraction - 1) : 0; }
+};
+
+/// Linear warm-up, then half a cosine: what to multiply the learning rate with.
+double rate_at(const PassSettings& settings, double fraction);
+
+class TrainingPass {
+ public:
+  /// Called on every rank after every step; rank 0 reports, and each may keep a checkpoint.
+  using AfterStep = std::function<void(const PassProgress&)>;
+
+  /// All must outlive it.
+  TrainingPass(model::Trainer& trainer, ChunkSource& source, comm::Collective& collective,
+               const PassSettings& settings);
+
+  /// In bits for each token; 0 when nothing is held out.
+  double evaluate();
+  /// Until the budget is spent. Throws Error(kUsage) when the training diverges.
+  PassProgress train(PassProgress progress, const AfterStep& after_step);
+
+ private:
+  struct StepSums {
+    double nats;
+    double tokens;
+    double fraction;
+  };
+  StepSums step(double learning_rate, double fraction);
+  double smoothed(const StepSums& sums);
+
+  model::Trainer& trainer_;
+  ChunkSource& source_;
+  comm::Collective& collective_;
+  const PassSettings& settings_;
+  std::vector<Chunk> held_out_;
+  std::deque<model::LossSum> recent_;
+};
+
+}  // namespace fz::worker
