@@ -1,10 +1,14 @@
-"""Writes adapters with random integers, from docs/format.md ("Adapter")."""
+"""random_adapter.py MODEL SEED OUT   writes an adapter with random integers, from docs/format.md ("Adapter")
+
+Exit code 77: NumPy is not installed.
+"""
 import random
 import struct
+import sys
 
 from encode_test import RangeEncoder
 from reference_adapter import IntegerStates, shapes
-from reference_model import sha256
+from reference_model import Model, sha256
 
 
 def encode(coder, states, q):
@@ -45,3 +49,9 @@ def write_adapter(path, model, seed):
     adapter = head + scales + stream
     with open(path, 'wb') as file:
         file.write(adapter + sha256(adapter)[:16])
+
+
+if __name__ == '__main__':
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    write_adapter(sys.argv[3], Model(sys.argv[1]), int(sys.argv[2]))
