@@ -148,6 +148,7 @@ TEST_F(CompressAdapter, OfAJobIsWrittenOnceAndMayBeNone) {
   shard::Plan other = plan;
   other.lane_limit = 1;
   EXPECT_FALSE(shard::read_job_adapter("x.fz.job", other));
+  test::expect_error(ErrorCode::kInput, "lost or damaged", [&] { shard::adapter_of_job("x.fz.job", other); });
   shard::write_job_adapter("x.fz.job", other, test::small_adapter(1));
   EXPECT_EQ(shard::read_job_adapter("x.fz.job", other), test::small_adapter(1));
 }
