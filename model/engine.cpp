@@ -1,7 +1,6 @@
 #include "model/engine.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "base/error.h"
@@ -9,7 +8,7 @@
 #include "model/adapter_path.h"
 #include "model/attention.h"
 #include "model/kernels/numerics_constants.h"
-#include "model/packed_matrix.h"
+#include "model/packed_layers.h"
 
 namespace fz::model {
 namespace {
@@ -21,44 +20,6 @@ constexpr std::size_t kBlockRows = 48;
 constexpr std::size_t kStepRows = 32;
 /// Rows that go through the head together.
 constexpr std::size_t kHeadRows = 24;
-
-PackedMatrix pack(std::initializer_list<const QuantizedMatrix*> parts) {
-  return PackedMatrix(std::span<const QuantizedMatrix* const>(parts.begin(), parts.size()));
-}
-
-/// A linear map, or several of the same input: the model's matrix and, beside it, what the adapter adds.
-struct LinearMap {
-  LinearMap(std::initializer_list<const QuantizedMatrix*> parts, const PackedAdapterSite* adapter_site)
-      : matrix(pack(parts)), adapter(adapter_site) {}
-  PackedMatrix matrix;
-  const PackedAdapterSite* adapter;  ///< Null: none.
-};
-
-struct PackedLayer {
-  PackedLayer(const Layer& layer, const AdapterPath* adapter, std::size_t index)
-      : query_key_value({&layer.query, &layer.key, &layer.value}, site(adapter, index, AdapterTarget::kQueryKeyValue)),
-        attention_output({&layer.attention_output}, site(adapter, index, AdapterTarget::kAttentionOutput)),
-        gate_up({&layer.gate, &layer.up}, site(adapter, index, AdapterTarget::kGateUp)),
-        down({&layer.down}, site(adapter, index, AdapterTarget::kDown)) {}
-  LinearMap query_key_value;
-  LinearMap attention_output;
-  LinearMap gate_up;
-  LinearMap down;
-
-  std::array<const LinearMap*, 4> maps() const { return {&query_key_value, &attention_output, &gate_up, &down}; }
-
- private:
-  static const PackedAdapterSite* site(const AdapterPath* adapter, std::size_t layer, AdapterTarget target) {
-    return adapter == nullptr ? nullptr : adapter->site(layer, target);
-  }
-};
-
-std::vector<PackedLayer> pack_layers(const Model& model, const AdapterPath* adapter) {
-  std::vector<PackedLayer> layers;
-  layers.reserve(model.layers.size());
-  for (const Layer& layer : model.layers) layers.emplace_back(layer, adapter, layers.size());
-  return layers;
-}
 
 /// One token on its way through the layers.
 struct Row {

@@ -49,12 +49,15 @@ std::optional<Bytes> read_job_adapter(const std::filesystem::path& job_directory
 
 Bytes adapter_of_job(const std::filesystem::path& job_directory, const Plan& plan) {
   const std::optional<Bytes> found = read_job_adapter(job_directory, plan);
-  const Bytes adapter = found.value_or(Bytes());
-  if (plan.adapter_hash != Hash16{} && (!found || hash16(adapter) != plan.adapter_hash)) {
+  const std::filesystem::path path = job_directory / kAdapterName;
+  const bool is_given = plan.adapter_hash != Hash16{};
+  // Blocks that were coded with an adapter are worth nothing without it: a damaged one is never passed over.
+  const bool is_lost = found ? is_given && hash16(*found) != plan.adapter_hash : is_given || is_present(path);
+  if (is_lost) {
     fail(ErrorCode::kInput, "{}: the adapter of this run is lost or damaged; give the same command again",
-         display_text((job_directory / kAdapterName).native()));
+         display_text(path.native()));
   }
-  return adapter;
+  return found.value_or(Bytes());
 }
 
 }  // namespace fz::shard

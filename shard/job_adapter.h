@@ -24,7 +24,8 @@ void write_job_adapter(const std::filesystem::path& job_directory, const Plan& p
 /// not looked into.
 std::optional<Bytes> read_job_adapter(const std::filesystem::path& job_directory, const Plan& plan);
 
-/// The adapter to code and to merge with; empty: none. Throws Error(kInput) when the plan has one and it is lost.
+/// The adapter to code and to merge with; empty: none. Throws Error(kInput) when the plan has one and it is lost, or
+/// when what is there is damaged or of another plan.
 Bytes adapter_of_job(const std::filesystem::path& job_directory, const Plan& plan);
 
 }  // namespace fz::shard

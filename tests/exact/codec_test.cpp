@@ -5,10 +5,11 @@
 
 #include "model/backend.h"
 #include "model/model_file.h"
+#include "shard/adapter_format.h"
 #include "shard/archive_format.h"
 #include "shard/lanes.h"
 #include "shard/language_model_codec.h"
-#include "tests/exact/random_model.h"
+#include "tests/exact/random_adapter.h"
 
 namespace fz::shard {
 namespace {
@@ -97,6 +98,28 @@ TEST_P(CodecTest, BlocksTogetherAreTheSameAsAlone) {
     }
     EXPECT_EQ(codec.decode(stored), raws);
   }
+}
+
+TEST_P(CodecTest, AnAdapterComesAndGoes) {
+  const Bytes raw = sample_text(3000, 3);
+  const Bytes adapter = serialize_adapter(*test::random_adapter(1, *small_model(), 5, 15));
+  LanguageModelCodec reference(small_model(), std::make_shared<ThreadPool>(1), "scalar");
+  const Bytes plain = reference.encode_one(raw, {GetParam()});
+  reference.use_adapter(adapter, "test");
+  const Bytes adapted = reference.encode_one(raw, {GetParam()});
+  EXPECT_NE(adapted, plain);
+  LanguageModelCodec codec(small_model(), std::make_shared<ThreadPool>(3));
+  const std::uint64_t plain_bytes = codec.footprint(Direction::kDecode, kMinBlockBytes).fixed_bytes;
+  codec.use_adapter(adapter, "test");
+  EXPECT_EQ(codec.identity(), reference.identity());
+  EXPECT_GT(codec.footprint(Direction::kDecode, kMinBlockBytes).fixed_bytes, plain_bytes);
+  EXPECT_EQ(decode(codec, adapted, raw.size()), raw);
+  EXPECT_EQ(codec.encode_one(raw, {GetParam()}), adapted);
+  // A refused one changes nothing.
+  EXPECT_THROW(codec.use_adapter(ByteSpan(adapter).first(100), "test"), Error);
+  EXPECT_EQ(decode(codec, adapted, raw.size()), raw);
+  codec.use_adapter({}, "test");
+  EXPECT_EQ(codec.encode_one(raw, {GetParam()}), plain);
 }
 
 TEST_P(CodecTest, LaneLimitIsKept) {

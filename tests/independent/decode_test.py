@@ -2,6 +2,7 @@
 """decode_test.py PROGRAM mixed|range|ranks MODEL TEXT_FILE BYTES   what the program makes of the first bytes of a text
 decode_test.py PROGRAM mixed|range|ranks random SEED             of a random model and text (random_model.py)
 decode_test.py PROGRAM memory none TEXT_FILE BYTES               of the first bytes of a text, without a model
+decode_test.py PROGRAM CODER+adapter …                            the same with an adapter of random integers
 decode_test.py PROGRAM memory none binary SEED                   of a random text and binary file (random_files.py)
 
 Compresses with the program, decodes with reference_archive.py and compares. Exit code 77: NumPy is not installed.
@@ -11,8 +12,9 @@ import subprocess
 import sys
 import tempfile
 
+import random_adapter  # exits with 77 where NumPy is missing
 import random_files
-import random_model  # exits with 77 where NumPy is missing
+import random_model
 from reference_archive import decode
 from reference_model import Model, check
 
@@ -39,12 +41,19 @@ def write_inputs(folder, coder, model, source, size):
 
 
 def main(program, coder, model, source, size=''):
+    coder, _, with_adapter = coder.partition('+')
     with tempfile.TemporaryDirectory() as folder:
         archive, out = (os.path.join(folder, name) for name in ('it.fz', 'out'))
         model, inputs = write_inputs(folder, coder, model, source, size)
         arguments = [] if coder == 'memory' else ['--coder', coder]
+        if with_adapter:
+            adapter = os.path.join(folder, 'it.fza')
+            random_adapter.write_adapter(adapter, Model(model), 1)
+            arguments += ['--adapter', adapter]
         subprocess.run([program, 'compress', '--quiet', '--model', model, *arguments, '-o', archive, *inputs], check=True)
         blocks = decode(archive, None if model == 'none' else Model(model), out)
+        with open(archive, 'rb') as file:
+            check(file.read(9)[8] == 3 or not with_adapter, 'no adapter in the archive')
         # Without this the test could pass with blocks that another codec won.
         check([codec for codec, _ in blocks] == [CODECS[coder]] * len(inputs), 'other blocks than those that are to be tested')
         if coder == 'mixed' and os.path.dirname(model) == folder:

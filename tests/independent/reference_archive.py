@@ -1,8 +1,9 @@
 """Decodes blocks of the codecs 3 to 6 of an archive, a second implementation: from docs/format.md alone, on reference_model.py
-and reference_memory.py."""
+reference_adapter.py and reference_memory.py."""
 import bz2
 import struct
 
+from reference_adapter import read_adapter
 from reference_memory import Memory
 from reference_model import Chunk, check, frequencies, np, sha256
 
@@ -159,19 +160,20 @@ def decode(archive_path, model, out_path):
     with open(archive_path, 'rb') as file:
         archive = file.read()
     header, footer = archive[:104], archive[-88:]
-    magic, version, coder, _, numerics, context, _, _, weights, tokenizer = struct.unpack('<8sHBBIIIQ32s32s', header[:96])
-    check(magic == b'\x89FZD\r\n\x1a\n' and version in (1, 2) and header[96:] == sha256(header[:96])[:8], 'bad header')
+    magic, version, coder, _, numerics, context, _, adapter_bytes, weights, tokenizer = struct.unpack('<8sHBBIIIQ32s32s', header[:96])
+    check(magic == b'\x89FZD\r\n\x1a\n' and version in (1, 2, 3) and header[96:] == sha256(header[:96])[:8], 'bad header')
     uses_model = context > 0
     if uses_model:
         check_model(model, (coder, numerics, context, weights, tokenizer))
+        model.adapter = read_adapter(archive[104:104 + adapter_bytes], model, RangeDecoder) if adapter_bytes else {}
     else:
-        check(coder == numerics == 0 and weights == tokenizer == bytes(32), 'half a model in the header')
+        check(coder == numerics == adapter_bytes == 0 and weights == tokenizer == bytes(32), 'half a model in the header')
     check(footer[80:] == b'FZend\r\n\x1a' and footer[72:80] == sha256(footer[:72])[:8], 'bad footer')
     end, table_bytes, index_bytes, block_count, corpus_bytes, table_hash, index_hash = struct.unpack('<QI4xI4xI4xQ16s16s', footer[:72])
     check(end + table_bytes + index_bytes + 88 == len(archive), 'bad sizes in the footer')
     check(table_hash == sha256(archive[end:end + table_bytes])[:16], 'bad file table')
     check(index_hash == sha256(archive[end + table_bytes:-88])[:16], 'bad index')
-    corpus, offset, blocks = b'', 104, []
+    corpus, offset, blocks = b'', 104 + adapter_bytes, []
     for block in range(block_count):
         head = archive[offset:offset + 56]
         magic, codec, block_id, raw_offset, raw_bytes, payload_bytes, raw_hash, payload_check = struct.unpack('<4sB3xIQII16s8s', head[:52])
@@ -191,7 +193,7 @@ def decode(archive_path, model, out_path):
     check(offset == end and len(corpus) == corpus_bytes, 'the blocks do not fill their place')
     codecs = {codec for codec, _ in blocks}
     check((coder + 3 in codecs) == uses_model, 'a model in the header that no block has')
-    check(version == (2 if codecs & {MODEL_MIXED, MEMORY} else 1), 'not the lowest version that has these codecs')
+    check(version == (3 if adapter_bytes else 2 if codecs & {MODEL_MIXED, MEMORY} else 1), 'not the lowest version that has these codecs')
     with open(out_path, 'wb') as file:
         file.write(corpus)
     return blocks

@@ -57,6 +57,7 @@ class Model:
             check(kind == i + 1 and sha256(sections[i]) == digest, 'damaged model section')
             offset += length
         check(offset == len(data), 'bytes after the last section')
+        self.adapter = {}  # of the archive: by layer and target, A, scales and B
         self.weights_hash = sha256(section_hashes[0] + section_hashes[2])
         self.tokenizer_hash = section_hashes[3]
         (self.vocabulary, self.width, layer_count, self.heads, self.kv_heads, self.head_width, self.feed_forward, self.context,
@@ -141,6 +142,17 @@ def linear(quantized, matrix):
     return np.einsum('pi,ji->pj', q, matrix.weights).astype(f32) * a * matrix.scales
 
 
+def adapted(y, quantized, site):
+    """Section 25: y with what the adapter adds to a map of the quantized vector; `site` is None where there is none."""
+    if site is None:
+        return y
+    (q, a), (matrix_a, scales, matrix_b) = quantized, site
+    t = np.einsum('pi,ri->pr', q, matrix_a).astype(f32) * a * scales
+    m = largest(np.abs(t))
+    c = np.rint(t * divide_or_zero(f32(32767), m, m < TINY)).astype(np.int64)
+    return np.where(m < TINY, y, y + np.einsum('pr,jr->pj', c, matrix_b).astype(f32) * (m / f32(32767)))
+
+
 def rotate(x, cosine, sine):
     half = x.shape[-1] // 2
     a, b = x[..., :half], x[..., half:]
@@ -163,17 +175,23 @@ class Chunk:
         self.length = last
         cosine, sine = m.cosine[first:last], m.sine[first:last]
         x = m.embedding.weights[tokens].astype(f32) * m.embedding.scales[tokens][:, None]
-        for layer, cache in zip(m.layers, self.cache):
+        for index, (layer, cache) in enumerate(zip(m.layers, self.cache)):
+            site = [m.adapter.get((index, target)) for target in range(4)]
             y = quantize(norm(x, layer['attention_norm'], m.epsilon))
-            q, k, v = (linear(y, layer[name]).reshape(len(tokens), -1, m.head_width) for name in ('query', 'key', 'value'))
+            qkv = np.concatenate([linear(y, layer[name]) for name in ('query', 'key', 'value')], axis=-1)
+            heads = adapted(qkv, y, site[0]).reshape(len(tokens), -1, m.head_width)
+            q, k, v = np.split(heads, [m.heads, m.heads + m.kv_heads], axis=1)
             for (integers, scales), new in zip(cache, (quantize(rotate(k, cosine, sine)), quantize(v))):
                 integers[first:last], scales[first:last] = new
             o = self.attention(quantize(rotate(q, cosine, sine)), cache, first, last)
-            x = x + linear(quantize(o), layer['attention_output'])
+            o = quantize(o)
+            x = adapted(x + linear(o, layer['attention_output']), o, site[1])
             y = quantize(norm(x, layer['feed_forward_norm'], m.epsilon))
-            gate, up = linear(y, layer['gate']), linear(y, layer['up'])
+            both = np.concatenate([linear(y, layer[name]) for name in ('gate', 'up')], axis=-1)
+            gate, up = np.split(adapted(both, y, site[2]), 2, axis=-1)
             h = gate / (f32(1) + exp2(gate * -LOG2E)) * up
-            x = x + linear(quantize(h), layer['down'])
+            h = quantize(h)
+            x = adapted(x + linear(h, layer['down']), h, site[3])
         q, a = quantize(norm(x, m.final_norm, m.epsilon))
         return np.einsum('pi,ji->pj', q, m.head.weights).astype(f32) * (a * LOG2E) * m.head.scales
 

@@ -49,6 +49,7 @@ struct BuildOptions {
   std::size_t max_block_bytes = 6000;
   bool uses_model = true;
   std::string nested;  ///< Put into the stream as one more file, in stored blocks.
+  Bytes adapter = {};  ///< Serialized, for the fake model.
 };
 
 inline std::vector<shard::FileEntry> make_entries(const BuildOptions& options, std::string& stream) {
@@ -85,12 +86,13 @@ inline BuiltArchive build_archive(const BuildOptions& options) {
   const TemporaryDirectory directory;
   const std::filesystem::path path = directory / "built.fz";
   FakeTextCodec text;
+  text.use_adapter(options.adapter, "built.fz");
   shard::Header header;
   header.format_version = shard::kOldestFormatVersion;  // all that these codecs need
   header.block_bytes = shard::kMinBlockBytes;
   std::vector<shard::StoredBlock> blocks;
   std::mt19937 random(options.seed + 1);
-  std::size_t position = shard::kHeaderBytes;
+  std::size_t position = shard::kHeaderBytes + options.adapter.size();
   for (std::size_t offset = 0; offset < built.stream.size();) {
     const std::size_t wanted =
         options.nested.empty() || offset < nested_begin ? options.max_block_bytes : shard::kMinBlockBytes;
@@ -119,7 +121,11 @@ inline BuiltArchive build_archive(const BuildOptions& options) {
     blocks.push_back(std::move(block));
   }
   const File file = File::create(path);
-  shard::ArchiveWriter writer(file, header);
+  if (!options.adapter.empty()) {
+    header.format_version = shard::kAdapterFormatVersion;
+    header.adapter_bytes = options.adapter.size();
+  }
+  shard::ArchiveWriter writer(file, header, options.adapter);
   for (const shard::StoredBlock& block : blocks) {
     Bytes stored = shard::serialize_block_header(block.header);
     stored.insert(stored.end(), block.payload.begin(), block.payload.end());
@@ -141,6 +147,7 @@ inline BuiltArchive build_archive(const BuildOptions& options) {
 inline std::vector<std::pair<std::string, std::string>> decode_archive(const std::filesystem::path& path) {
   const shard::ArchiveReader archive(path);
   FakeTextCodec text;
+  text.use_adapter(archive.read_adapter(), archive.name());
   std::string stream;
   for (std::uint32_t i = 0; i < archive.blocks().size(); ++i) {
     const shard::StoredBlock block = archive.read_block(BlockId{i});

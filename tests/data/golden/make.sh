@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Made the golden archives of format versions 1 and 2, numerics version 1, memory version 1. The files of version 1 are from a
+# Made the golden archives of format versions 1 to 3, numerics version 1, memory version 1. The files of version 1 are from a
 # program that had no version 2 yet. Not run again for a released version: its files stay as they are. A new
 # version gets files of its own beside them.
 #   make.sh PROGRAM OUTPUT_DIR
 set -eu
 program=$(realpath "$1")
 output=$(realpath "$2")
+tests=$(cd "$(dirname "$0")/../.." && pwd)
+independent=$tests/independent
+model=$tests/../models/default.fzm
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -42,6 +45,9 @@ find golden -exec touch -h -d '2026-11-21 00:00:00 UTC' {} +
 "$program" compress golden -o "$output/v1-ranks.fz" -q --force --coder ranks
 "$program" compress golden -o "$output/v2-mixed.fz" -q --force
 "$program" compress golden -o "$output/v2-memory.fz" -q --force --model none
+"${FZ_PYTHON_WITH_NUMPY:-python3}" -B "$independent/random_adapter.py" "$model" 19 adapter.fza
+"$program" compress golden -o "$output/v3-adapter.fz" -q --force --adapter adapter.fza
+rm adapter.fza
 (find golden -type f | LC_ALL=C sort | xargs sha256sum) > "$output/SHA256SUMS"
 chmod 0755 .
 find . -printf '%P %m %y %l\n' | sort > "$output/TREE"
@@ -59,6 +65,7 @@ flip v1-range.fz broken-5-header.fz 40
 flip v1-range.fz broken-5-payload.fz 400
 flip v1-range.fz broken-5-table.fz -150
 flip v1-range.fz broken-5-footer.fz -60
+flip v3-adapter.fz broken-5-adapter.fz 300
 head -c 1000 v1-range.fz > broken-5-truncated.fz
 : > broken-5-empty.fz
 python3 - <<'PYTHON'

@@ -7,6 +7,7 @@
 
 #include "coordinator/recover_job.h"
 #include "support/built_archive.h"
+#include "support/small_adapter.h"
 
 namespace fz::coordinator {
 namespace {
@@ -78,9 +79,14 @@ Outcome recover(const std::string& bytes) {
   RecoverRequest request;
   request.archive = directory / "bad.fz";
   request.output = directory / "good.fz";
-  request.find_model = [](const shard::StoredBlock& block) {
+  request.find_model = [](const shard::StoredBlock& block, ByteSpan adapter) -> std::optional<shard::ModelIdentity> {
     test::FakeTextCodec text;
-    shard::decode_block(block, &text, "bad.fz");
+    try {
+      text.use_adapter(adapter, "bad.fz");
+      shard::decode_block(block, &text, "bad.fz");
+    } catch (const Error&) {
+      return std::nullopt;  // the adapter is lost, too
+    }
     return text.identity();
   };
   RecoverJob job(request);
@@ -221,6 +227,26 @@ TEST(RecoverCampaign, WhatIsUntouchedComesBackAndNothingElseDoes) {
       if (testing::Test::HasFailure()) return;
     }
   }
+}
+
+// A damaged adapter takes the model's blocks with it; a false one never gives false bytes.
+TEST(RecoverCampaign, WithAnAdapterWhatComesBackIsTrue) {
+  const std::uint32_t seed = test::test_seed();
+  const BuiltArchive built = build_archive({.seed = seed, .nested = {}, .adapter = test::small_adapter()});
+  bool was_lost = false;
+  bool was_kept = false;
+  for (std::uint32_t round = 0; round < 150; ++round) {
+    SCOPED_TRACE(fmt::format("seed {} round {}", seed, round));
+    std::mt19937 random(seed * 7919 + round);
+    Damaged damaged = damage(built, random);
+    if (round % 3 == 0) damaged.overwrite(std::min<std::size_t>(104 + random() % 300, damaged.size() - 1), "x");
+    const Outcome outcome = recover(damaged.bytes());
+    EXPECT_EQ(untruth(built, names_are_true(built, damaged, outcome), outcome), "");
+    was_lost = was_lost || outcome.plan.adapter_was_lost;
+    was_kept = was_kept || outcome.plan.header.adapter_bytes > 0;
+    if (testing::Test::HasFailure()) return;
+  }
+  EXPECT_TRUE(was_lost && was_kept);
 }
 
 // Blocks of an archive inside the archive have checks that fit. They must never pass for blocks around them.
