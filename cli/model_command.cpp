@@ -86,7 +86,7 @@ void model_info(const ModelInfoOptions& options, const Context& context) {
 }  // namespace
 
 void add_model(CLI::App& app, Context& context) {
-  CLI::App* const group = app.add_subcommand("model", "Import a model, or show one");
+  CLI::App* const group = app.add_subcommand("model", "Import a model, show one, or train a tokenizer for one");
   group->require_subcommand(1);
 
   const auto import_options = std::make_shared<ImportOptions>();
@@ -113,6 +113,8 @@ void add_model(CLI::App& app, Context& context) {
   info_command->add_flag("--json", info_options->json, "As JSON, for programs");
   info_command->callback(
       [info_options, &context] { context.chosen = [info_options, &context] { model_info(*info_options, context); }; });
+
+  add_model_tokenizer(*group, context);
 }
 
 }  // namespace fz::cli

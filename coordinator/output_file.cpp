@@ -10,7 +10,7 @@ void require_free_output(const std::filesystem::path& output, bool may_replace) 
   const std::string name = display_text(output.native());
   std::error_code error;
   if (std::filesystem::is_directory(output, error)) {
-    fail(ErrorCode::kOutput, "{}: is a directory; name the archive file with -o", name);
+    fail(ErrorCode::kOutput, "{}: is a directory; name a file with -o", name);
   }
   if (!may_replace) fail(ErrorCode::kOutput, "{}: exists already; pass --force to replace it", name);
 }

@@ -1,10 +1,10 @@
 // tokenizer.json of Hugging Face `tokenizers` to TokenizerData. Only byte-level BPE: everything that could make
 // tokenization lossy or that the encoder does not know is refused.
 #include <algorithm>
-#include <array>
 #include <bitset>
 #include <unordered_map>
 
+#include "model/byte_level.h"
 #include "model/import.h"
 #include "model/json_file.h"
 #include "model/validate.h"
@@ -15,39 +15,9 @@ namespace {
 /// GPT-2's pattern, which "ByteLevel" with use_regex stands for.
 constexpr const char* kByteLevelPattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-constexpr std::int16_t kNoByte = -1;
 
 [[noreturn]] void unsupported(const std::string& path, const std::string& what) {
   fail(ErrorCode::kUnsupported, "{}: {}; only byte-level BPE tokenizers are read", path, display_text(what));
-}
-
-/// Byte-level BPE writes a byte as a visible character: printable Latin-1 bytes as themselves, the others, in order, as
-/// U+0100 and following. This is the way back, indexed by character.
-std::array<std::int16_t, 512> make_byte_of_character() {
-  std::array<std::int16_t, 512> table;
-  table.fill(kNoByte);
-  std::size_t next = 256;
-  for (int byte = 0; byte < 256; ++byte) {
-    const bool visible = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte != 0xad);
-    table[visible ? static_cast<std::size_t>(byte) : next++] = static_cast<std::int16_t>(byte);
-  }
-  return table;
-}
-
-/// The bytes that a vocabulary entry stands for; false when a character is not in the byte-level alphabet.
-bool decode_byte_level(const std::string& text, std::string& bytes) {
-  static const auto byte_of_character = make_byte_of_character();
-  bytes.clear();
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    std::uint32_t character = static_cast<std::uint8_t>(text[i]);
-    if (character >= 0x80) {  // the alphabet ends below U+0200: two bytes of UTF-8 at most
-      if ((character & 0xe0) != 0xc0 || i + 1 == text.size()) return false;
-      character = (character & 31) << 6 | (static_cast<std::uint8_t>(text[++i]) & 63);
-    }
-    if (character >= byte_of_character.size() || byte_of_character[character] == kNoByte) return false;
-    bytes += static_cast<char>(byte_of_character[character]);
-  }
-  return true;
 }
 
 TokenId read_id(const Json& value, const std::string& path, const std::string& token) {
@@ -172,7 +142,7 @@ TokenizerData import_tokenizer(const std::string& path) {
     if (id >= tokenizer.tokens.size()) tokenizer.tokens.resize(id + 1);
     if (!tokenizer.tokens[id].empty()) fail(ErrorCode::kCorrupt, "{}: two tokens have the id {}", path, id);
     // Entries outside the byte-level alphabet are tokens that no text yields, as special ones.
-    if (!decode_byte_level(text, tokenizer.tokens[id])) tokenizer.tokens[id].clear();
+    if (!from_byte_level(text, tokenizer.tokens[id])) tokenizer.tokens[id].clear();
     ids.emplace(text, id);
   }
   read_added_tokens(member(json, "added_tokens"), path, tokenizer);

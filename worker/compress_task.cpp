@@ -72,12 +72,13 @@ class CompressTask final : public Task {
     return raws;
   }
 
-  /// The model of the plan, and the adapter of the job: it is there before the first block is dealt.
+  /// The model of the plan, and the adapter that was given to the job; one that is to be trained comes in begin().
   void prepare(shard::TextCodec& text) const {
     if (text.identity() != plan_.model) {
       fail(ErrorCode::kModel, "rank {}: has another model than rank 0; give all ranks the same --model", number(rank_));
     }
-    text.use_adapter(shard::adapter_of_job(settings_.job_directory, plan_), adapter_path());
+    if (plan_.memorize.empty())
+      text.use_adapter(shard::adapter_of_job(settings_.job_directory, plan_), adapter_path());
   }
 
   std::string adapter_path() const { return (settings_.job_directory / shard::kAdapterName).string(); }
