@@ -198,9 +198,7 @@ void compress(const CompressOptions& options, const Context& context) {
                 .items = {},
                 .task = worker::make_idle_task(),
                 .commit = {},
-                .raw_bytes_of = {},
-                .phase = {},
-                .after_phase = {}});
+                .raw_bytes_of = {}});
   } else {
     reused_raw_bytes = job.reused_raw_bytes();
     if (job.reused_blocks() > 0) {

@@ -63,9 +63,9 @@ struct BlockWork {
   std::function<void(coordinator::DoneBlocks)> commit;
   std::function<std::uint64_t(BlockId)> raw_bytes_of;
   /// Called often; what it says is shown in place of the progress of the blocks.
-  std::function<std::string()> phase;
+  std::function<std::string()> phase = {};
   /// Called when it says nothing; may have something to report.
-  std::function<void()> after_phase;
+  std::function<void()> after_phase = {};
   std::uint64_t total_raw_bytes = 0;
   bool has_ratio = false;  ///< Blocks are reported with the size they are stored in.
   /// Reused from an earlier run.

@@ -29,7 +29,7 @@ struct CompressSettings {
   bool check_decode = false;  ///< Decode each block after coding it and compare.
   shard::JobPart part{};      ///< Which part of the job this run works on.
   /// Makes the adapter of a job whose plan wants one, on all ranks in step; the codec is given back without one.
-  std::function<Bytes(const shard::Plan&, shard::TextCodec&)> make_adapter;
+  std::function<Bytes(const shard::Plan&, shard::TextCodec&)> make_adapter = {};
 };
 
 struct RestoreSettings {
