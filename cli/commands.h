@@ -40,6 +40,7 @@ void add_status(CLI::App& app, Context& context);
 void add_model(CLI::App& app, Context& context);
 /// Of the group `model`.
 void add_model_tokenizer(CLI::App& group, Context& context);
+void add_model_train(CLI::App& group, Context& context);
 
 /// `run` takes the options of another command, which only its job file names: its command line is not for the parser.
 inline constexpr const char* kRunCommand = "run";

@@ -12,12 +12,13 @@ void run_job(const std::string& path, const std::vector<std::string>& arguments,
   const std::vector<CLI::Option*> missing = set_options(command, job);
 
   std::vector<std::string> line = {command.get_name()};
+  if (command.get_parent() != app.get()) line.insert(line.begin(), command.get_parent()->get_name());
   line.insert(line.end(), arguments.begin(), arguments.end());
   if (!parse_command_line(*app, line, context)) return;
   for (const CLI::Option* option : missing) {
     if (option->count() > 0) continue;
     jobs::fail_at(path, job.command.position,
-                  fmt::format("no key '{}'; '{}' needs it", job_key(*option), command.get_name()));
+                  fmt::format("no key '{}'; '{}' needs it", job_key(*option), full_name(command)));
   }
   try {
     context.chosen();

@@ -90,11 +90,22 @@ std::string job_key(const CLI::Option& option) {
   return key.empty() || !takes_many(option) ? key : key + "s";
 }
 
+std::string full_name(const CLI::App& command) {
+  const CLI::App* const group = command.get_parent();
+  return group == nullptr || group->get_parent() == nullptr ? command.get_name()
+                                                            : group->get_name() + " " + command.get_name();
+}
+
 CLI::App& command_of(CLI::App& app, const jobs::Job& job) {
   std::vector<std::string> names;
-  for (CLI::App* const command : app.get_subcommands([](const CLI::App* command) { return is_for_jobs(*command); })) {
-    if (command->get_name() == job.command.text) return *command;
-    names.push_back(command->get_name());
+  std::vector<CLI::App*> commands = app.get_subcommands([](const CLI::App*) { return true; });
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    CLI::App* const command = commands[i];
+    const std::vector<CLI::App*> members = command->get_subcommands([](const CLI::App*) { return true; });
+    commands.insert(commands.end(), members.begin(), members.end());
+    if (!is_for_jobs(*command)) continue;
+    if (full_name(*command) == job.command.text) return *command;
+    names.push_back(full_name(*command));
   }
   const std::string nearest = jobs::nearest_name(job.command.text, names);
   jobs::fail_at(job.path, job.command.position,
@@ -113,7 +124,7 @@ std::vector<CLI::Option*> set_options(CLI::App& command, const jobs::Job& job) {
       const std::string nearest = jobs::nearest_name(entry.key.text, keys);
       jobs::fail_at(job.path, entry.key.position,
                     fmt::format("unknown key '{}'; {}", entry.key.text,
-                                nearest.empty() ? fmt::format("see 'fz-dist {} --help'", command.get_name())
+                                nearest.empty() ? fmt::format("see 'fz-dist {} --help'", full_name(command))
                                                 : fmt::format("did you mean '{}'?", nearest)));
     }
     set_from_entry(*options_of(command)[static_cast<std::size_t>(key - keys.begin())], entry, job);

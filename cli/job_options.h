@@ -15,6 +15,9 @@ namespace fz::cli {
 /// (JobFiles.EveryOptionOfEveryCommandCanBeSet).
 std::string job_key(const CLI::Option& option);
 
+/// "compress", "model train": as job files and users call it.
+std::string full_name(const CLI::App& command);
+
 /// The command that the job names.
 CLI::App& command_of(CLI::App& app, const jobs::Job& job);
 

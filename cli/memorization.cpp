@@ -1,9 +1,8 @@
 #include "cli/memorization.h"
 
-#include <charconv>
-
 #include "base/display.h"
 #include "cli/progress.h"
+#include "cli/training_budget.h"
 #include "model/adapter.h"
 #include "model/train/load_trainer.h"
 #include "shard/adapter_format.h"
@@ -13,30 +12,6 @@ namespace {
 
 /// Ranks wait for each other in training, for so many times the timeout of ranks.
 constexpr double kPatienceOfCollective = 5;
-
-struct BudgetUnit {
-  std::string_view suffix;
-  double seconds;
-  double tokens;
-};
-constexpr BudgetUnit kBudgetUnits[] = {{"ktok", 0, 1e3}, {"Mtok", 0, 1e6}, {"tok", 0, 1},
-                                       {"min", 60, 0},   {"s", 1, 0},      {"h", 3600, 0}};
-
-std::optional<worker::TrainingBudget> parse_budget(std::string_view text) {
-  double number = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (parsed.ec != std::errc() || !(number > 0) || !(number < 1e15)) return std::nullopt;
-  const std::string_view suffix = text.substr(static_cast<std::size_t>(parsed.ptr - text.data()));
-  for (const BudgetUnit& unit : kBudgetUnits) {
-    if (suffix == unit.suffix) return worker::TrainingBudget{number * unit.seconds, number * unit.tokens};
-  }
-  return std::nullopt;
-}
-
-std::string check_budget(const std::string& text) {
-  return parse_budget(text) ? ""
-                            : fmt::format("{} is not a time or number of tokens, as 30s, 10min, 1h or 5Mtok", text);
-}
 
 std::vector<std::string> target_names() {
   std::vector<std::string> names;
@@ -64,7 +39,7 @@ double alpha_of(const MemorizeOptions& options) {
 worker::MemorizeSettings settings_of(const MemorizeOptions& options, int threads) {
   worker::MemorizeSettings settings;
   settings.mode = options.mode == "on" ? worker::Memorize::kOn : worker::Memorize::kAuto;
-  if (!options.budget.empty()) settings.pass.budget = parse_budget(options.budget).value();
+  if (!options.budget.empty()) settings.pass.budget = parse_budget(options.budget);
   settings.pass.learning_rate = options.learning_rate;
   settings.pass.batch_chunks = options.batch;
   settings.trainer.rank = options.rank;

@@ -115,6 +115,7 @@ void add_model(CLI::App& app, Context& context) {
       [info_options, &context] { context.chosen = [info_options, &context] { model_info(*info_options, context); }; });
 
   add_model_tokenizer(*group, context);
+  add_model_train(*group, context);
 }
 
 }  // namespace fz::cli

@@ -1,5 +1,4 @@
 // fz-dist model tokenizer
-#include <charconv>
 #include <iostream>
 
 #include "base/display.h"
@@ -7,6 +6,7 @@
 #include "base/interruption.h"
 #include "base/stopwatch.h"
 #include "base/thread_pool.h"
+#include "cli/data_options.h"
 #include "cli/progress.h"
 #include "cli/report_options.h"
 #include "cli/session.h"
@@ -23,46 +23,14 @@ namespace {
 constexpr const char* kDefaultPattern =
     R"([^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,2}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
-struct TokenizerOptions : ReportOptions {
-  std::vector<std::string> inputs;
+struct TokenizerOptions : ReportOptions, DataOptions {
   std::string output;
   std::uint32_t vocabulary_size = 8192;
   std::vector<std::string> patterns;
   std::uint64_t sample_bytes = 0;  ///< 0: everything.
-  std::vector<std::string> weights;
   int threads = 0;
   bool force = false;
 };
-
-/// "code=0.5"; empty: it is none.
-std::optional<std::pair<std::string, double>> parse_weight(const std::string& text) {
-  const std::size_t equals = text.rfind('=');
-  if (equals == std::string::npos || equals == 0) return std::nullopt;
-  double weight = 0;
-  const char* const end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data() + equals + 1, end, weight);
-  const bool fits =
-      parsed.ec == std::errc() && parsed.ptr == end && weight >= 0 && weight <= model::TextSource::kMaxWeight;
-  if (!fits) return std::nullopt;
-  return std::pair(text.substr(0, equals), weight);
-}
-
-std::string check_weight(const std::string& text) {
-  return parse_weight(text)
-             ? ""
-             : fmt::format("'{}' is not CATEGORY=W with W from 0 to {}", text, model::TextSource::kMaxWeight);
-}
-
-model::TextSourceSettings settings_of(const TokenizerOptions& options) {
-  model::TextSourceSettings settings;
-  settings.inputs.assign(options.inputs.begin(), options.inputs.end());
-  for (const std::string& weight : options.weights) {
-    if (!settings.weights.insert(*parse_weight(weight)).second) {
-      fail(ErrorCode::kUsage, "model tokenizer: two weights of one category: {}", weight);
-    }
-  }
-  return settings;
-}
 
 /// A pattern that does not compile is the user's, not a damaged file's.
 void check_patterns(const std::vector<std::string>& patterns) {
@@ -75,7 +43,7 @@ void check_patterns(const std::vector<std::string>& patterns) {
 
 std::vector<model::CountedPiece> count_pieces(const TokenizerOptions& options, model::PieceCounts& counts,
                                               const Context& context) {
-  model::TextSource source(settings_of(options));
+  model::TextSource source(text_source_settings(options));
   Progress progress(context.err, progress_style(options.progress, options.quiet, context.err),
                     {.verb = "reading", .total_bytes = source.total_bytes()});
   model::TextSample sample(options.sample_bytes);
@@ -93,9 +61,7 @@ std::vector<model::CountedPiece> count_pieces(const TokenizerOptions& options, m
     throw_if_interrupted();
     counts.add(std::move(bytes), copies);
   });
-  for (const std::string& category : source.unseen_categories()) {
-    context.warn(fmt::format("no text has the category '{}', of which a weight is given", category));
-  }
+  warn_of_unseen_categories(source, context);
   return counts.take();
 }
 
@@ -142,7 +108,7 @@ void add_model_tokenizer(CLI::App& group, Context& context) {
       "directories\n"
       "are not followed. Writes a tokenizer.json as Hugging Face's libraries and 'fz-dist model import' read it. The\n"
       "same data give the same tokenizer, whatever their order or packing and the number of threads.");
-  command->add_option("DATA", options->inputs, "Text to train on")->required()->check(check_not_braces);
+  add_data_options(*command, *options);
   command->add_option("-o,--output", options->output, "The file to write")->type_name("tokenizer.json")->required();
   command->add_flag("--force", options->force, "Replace an existing file");
   command
@@ -162,13 +128,6 @@ void add_model_tokenizer(CLI::App& group, Context& context) {
                    "Train on stretches of so many bytes together, spread evenly over the data; default: on everything")
       ->type_name("SIZE")
       ->transform(CLI::AsSizeValue(false));
-  command
-      ->add_option("--weight", options->weights,
-                   "Count the documents whose path begins with CATEGORY/ W times, or only that part of them when W is "
-                   "below 1; may be given for several categories")
-      ->type_name("CATEGORY=W")
-      ->allow_extra_args(false)
-      ->check(check_weight);
   command->add_option("--threads", options->threads, "Threads; default: as many as there are cores for this process")
       ->type_name("N")
       ->check(CLI::Range(1, 4096));

@@ -77,8 +77,7 @@ class CompressTask final : public Task {
     if (text.identity() != plan_.model) {
       fail(ErrorCode::kModel, "rank {}: has another model than rank 0; give all ranks the same --model", number(rank_));
     }
-    if (plan_.memorize.empty())
-      text.use_adapter(shard::adapter_of_job(settings_.job_directory, plan_), adapter_path());
+    if (plan_.memorize.empty()) text.use_adapter(shard::adapter_of_job(settings_.job_directory, plan_), adapter_path());
   }
 
   std::string adapter_path() const { return (settings_.job_directory / shard::kAdapterName).string(); }

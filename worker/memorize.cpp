@@ -14,8 +14,9 @@
 namespace fz::worker {
 namespace {
 
-/// With less text no adapter has saved what it costs (docs/results.md, "Memorization").
-constexpr std::uint64_t kLeastTextBytes = std::uint64_t{16} << 20;
+/// With less text an adapter saves little more than it takes, or training takes longer than it is worth
+/// (docs/results.md, "Memorization").
+constexpr std::uint64_t kLeastTextBytes = std::uint64_t{512} << 20;
 /// Without a budget: this many tokens for each byte of text, about once through the corpus, within limits.
 constexpr double kTokensPerTextByte = 0.25;
 constexpr double kMostTokens = 4e6;
@@ -128,6 +129,7 @@ Bytes trained_adapter(const shard::Plan& plan, shard::TextCodec& codec, const mo
   report.held_out_bits_before = pass.evaluate();
   report.end = pass.train({}, [&](const PassProgress& progress) {
     if (collective.rank() == 0 && hooks.progress) hooks.progress(progress);
+    return true;
   });
   if (report.end.tokens == 0) {
     report.reason = "there is no text to learn from";
@@ -135,8 +137,14 @@ Bytes trained_adapter(const shard::Plan& plan, shard::TextCodec& codec, const mo
   }
   report.trained = true;
   Bytes adapter;
-  if (collective.rank() == 0) adapter = adapter_bytes(model, *trainer, settings);
+  try {
+    if (collective.rank() == 0) adapter = adapter_bytes(model, *trainer, settings);
+  } catch (...) {
+    collective.broadcast(adapter);  // the others wait for it
+    throw;
+  }
   collective.broadcast(adapter);
+  if (adapter.empty()) fail(ErrorCode::kLaunch, "memorization: rank 0 could not make the adapter");
   report.adapter_bytes = adapter.size();
   measure_saving(plan, codec, collective, adapter, sampler.text_bytes(), report);
   report.kept = settings.mode == Memorize::kOn || report.expected_saving_bytes > static_cast<double>(adapter.size());

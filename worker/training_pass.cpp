@@ -48,22 +48,24 @@ double TrainingPass::evaluate() {
 PassProgress TrainingPass::train(PassProgress progress, const AfterStep& after_step) {
   const Stopwatch watch;
   const double seconds_before = progress.seconds;
+  const TrainingBudget& budget = settings_.budget;
   double evaluated_at = progress.fraction;
+  wants_stop_ = false;
   while (progress.fraction < 1) {
-    // Seconds count on rank 0 only, and it tells the others.
-    const double spent = settings_.budget.seconds > 0 ? progress.seconds / settings_.budget.seconds
-                                                      : progress.tokens / std::max(settings_.budget.tokens, 1.0);
-    const StepSums sums = step(rate_at(settings_, spent) * settings_.learning_rate, spent);
+    // Every rank computes with the fraction that all know. Seconds count on rank 0 only, and it tells the others.
+    const double spent = budget.seconds > 0 ? progress.seconds / budget.seconds : 0;
+    const StepSums sums = step(rate_at(settings_, progress.fraction) * settings_.learning_rate, spent);
     if (sums.tokens == 0) break;  // no rank has any text to learn from
     progress.tokens += sums.tokens;
-    progress.fraction = sums.fraction;
+    progress.fraction = budget.seconds > 0 ? sums.fraction : progress.tokens / std::max(budget.tokens, 1.0);
     progress.train_bits = smoothed(sums);
     progress.seconds = seconds_before + watch.seconds();
     if (progress.fraction >= evaluated_at + settings_.evaluation_period && progress.fraction < 1) {
       evaluated_at = progress.fraction;
       progress.held_out_bits = evaluate();
     }
-    if (after_step) after_step(progress);
+    if (after_step && !after_step(progress)) wants_stop_ = true;
+    if (sums.is_stopped && progress.fraction < 1) return progress;
   }
   progress.fraction = 1;
   progress.held_out_bits = evaluate();
@@ -77,9 +79,12 @@ TrainingPass::StepSums TrainingPass::step(double learning_rate, double fraction)
   const std::span<float> extra = trainer_.extra_sums();
   extra[0] = static_cast<float>(own.nats);
   extra[1] = static_cast<float>(own.tokens);
-  extra[2] = collective_.rank() == 0 ? static_cast<float>(fraction) : 0;
+  if (collective_.rank() == 0) {
+    extra[2] = static_cast<float>(fraction);
+    extra[3] = wants_stop_ ? 1 : 0;
+  }
   collective_.sum(trainer_.all_sums());
-  const StepSums sums = {extra[0], extra[1], extra[2]};
+  const StepSums sums = {extra[0], extra[1], extra[2], extra[3] != 0};
   // The same sums on every rank, so the same verdict.
   const double norm = trainer_.update(learning_rate, sums.tokens);
   if (!std::isfinite(norm) || !std::isfinite(sums.nats)) {

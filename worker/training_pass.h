@@ -33,7 +33,7 @@ struct TrainingBudget {
 };
 
 struct PassSettings {
-  TrainingBudget budget;
+  TrainingBudget budget = {};
   double learning_rate = 2e-3;
   double warm_up = 0.05;            ///< Part of the budget until the rate is full.
   double last_rate = 0.05;          ///< What the rate ends at, as a part of the full one.
@@ -57,8 +57,8 @@ double rate_at(const PassSettings& settings, double fraction);
 
 class TrainingPass {
  public:
-  /// Called on every rank after every step; rank 0 reports, and each may keep a checkpoint.
-  using AfterStep = std::function<void(const PassProgress&)>;
+  /// Called on every rank after every step. That rank 0 says false ends the pass early, on all ranks.
+  using AfterStep = std::function<bool(const PassProgress&)>;
 
   /// All must outlive it.
   TrainingPass(model::Trainer& trainer, ChunkSource& source, comm::Collective& collective,
@@ -66,7 +66,8 @@ class TrainingPass {
 
   /// In bits for each token; 0 when nothing is held out.
   double evaluate();
-  /// Until the budget is spent. Throws Error(kUsage) when the training diverges.
+  /// From `progress` on until the budget is spent, or until rank 0 ends it: then fraction is below 1. Throws
+  /// Error(kUsage) when the training diverges.
   PassProgress train(PassProgress progress, const AfterStep& after_step);
 
  private:
@@ -74,6 +75,7 @@ class TrainingPass {
     double nats;
     double tokens;
     double fraction;
+    bool is_stopped;
   };
   StepSums step(double learning_rate, double fraction);
   double smoothed(const StepSums& sums);
@@ -84,6 +86,7 @@ class TrainingPass {
   const PassSettings& settings_;
   std::vector<Chunk> held_out_;
   std::deque<model::LossSum> recent_;
+  bool wants_stop_ = false;
 };
 
 }  // namespace fz::worker

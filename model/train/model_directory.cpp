@@ -1,5 +1,6 @@
 #include "model/train/model_directory.h"
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 
@@ -86,8 +87,9 @@ void copy_json(const std::filesystem::path& from, const std::filesystem::path& t
 void write_untrained_model(const std::filesystem::path& directory, const Architecture& shape,
                            const std::filesystem::path& tokenizer_path, std::uint64_t seed) {
   const TokenizerData tokenizer = import_tokenizer(tokenizer_path.string());
-  if (tokenizer.added_tokens.empty()) {
-    fail(ErrorCode::kUsage, "{}: has no added token, and every chunk has to begin with one", tokenizer_path.string());
+  const auto begin_token = std::find(tokenizer.tokens.begin(), tokenizer.tokens.end(), "");
+  if (begin_token == tokenizer.tokens.end()) {
+    fail(ErrorCode::kUsage, "{}: has no special token, and every chunk has to begin with one", tokenizer_path.string());
   }
   InitialWeights weights(seed);
   // What writes to the residual stream begins smaller, by the number of those that do.
@@ -109,7 +111,8 @@ void write_untrained_model(const std::filesystem::path& directory, const Archite
   }
   weights.add_gain("model.norm.weight", shape.width);
   copy_json(tokenizer_path, directory / "tokenizer.json");
-  const std::string config = config_of(shape, tokenizer.tokens.size(), tokenizer.added_tokens.front()).dump(1);
+  const std::string config =
+      config_of(shape, tokenizer.tokens.size(), static_cast<TokenId>(begin_token - tokenizer.tokens.begin())).dump(1);
   replace_file(directory / "config.json", as_byte_span(config));
   replace_file(directory / "model.safetensors", safetensors_of(weights.tensors()));
 }

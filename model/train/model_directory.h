@@ -22,9 +22,9 @@ struct Architecture {
   double rope_theta = 10000;
 };
 
-/// Writes an untrained model with a tied head and the tokens of `tokenizer_path`, whose first added token begins
+/// Writes an untrained model with a tied head and the tokens of `tokenizer_path`, whose first special token begins
 /// chunks: normally distributed weights (Radford et al. 2019, GPT-2). `directory` exists. Throws Error(kInput),
-/// Error(kCorrupt), Error(kOutput), or Error(kUsage) when the tokenizer has no added token.
+/// Error(kCorrupt), Error(kOutput), or Error(kUsage) when the tokenizer has no special token.
 void write_untrained_model(const std::filesystem::path& directory, const Architecture& architecture,
                            const std::filesystem::path& tokenizer_path, std::uint64_t seed);
 

@@ -36,6 +36,16 @@ std::span<float> span_of(const Tensor& tensor) {
   return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
 }
 
+/// LibTorch's errors as ours: their first line, without the stack that follows. Memory is what mostly runs out.
+template <typename Work>
+auto translated(const Work& work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const c10::Error& error) {
+    fail(ErrorCode::kUnsupported, "LibTorch: {}", error.what_without_backtrace());
+  }
+}
+
 class TorchTrainer final : public Trainer {
  public:
   TorchTrainer(const Model& model, const TrainerSettings& settings)
@@ -49,16 +59,20 @@ class TorchTrainer final : public Trainer {
   }
 
   LossSum add_gradients(std::span<const ChunkTokens> chunks) override {
-    const Batch batch = make_batch(chunks);
-    Tensor loss = network_.loss(batch.inputs, batch.targets);
-    loss.backward();
-    return {loss.item<double>(), batch.tokens};
+    return translated([&] {
+      const Batch batch = make_batch(chunks);
+      Tensor loss = network_.loss(batch.inputs, batch.targets);
+      loss.backward();
+      return LossSum{loss.item<double>(), batch.tokens};
+    });
   }
 
   LossSum evaluate(std::span<const ChunkTokens> chunks) override {
-    const at::NoGradGuard guard;
-    const Batch batch = make_batch(chunks);
-    return {network_.loss(batch.inputs, batch.targets).item<double>(), batch.tokens};
+    return translated([&] {
+      const at::NoGradGuard guard;
+      const Batch batch = make_batch(chunks);
+      return LossSum{network_.loss(batch.inputs, batch.targets).item<double>(), batch.tokens};
+    });
   }
 
   std::span<float> all_sums() override { return span_of(network_.gradients()); }
@@ -107,7 +121,9 @@ class TorchTrainer final : public Trainer {
     ByteReader reader(bytes, source);
     const auto count = static_cast<std::uint64_t>(network_.parameters().numel());
     if (reader.read<std::uint64_t>() != count) reader.corrupt("holds the state of another model");
-    step_ = static_cast<double>(reader.read<std::uint64_t>());
+    const auto step = reader.read<std::uint64_t>();
+    if (reader.remaining() != state().size() * count * sizeof(float)) reader.corrupt("the state is not whole");
+    step_ = static_cast<double>(step);
     for (const Tensor& tensor : state()) {
       const ByteSpan values = reader.take(count * sizeof(float));
       std::memcpy(tensor.data_ptr<float>(), values.data(), values.size());

@@ -1,0 +1,111 @@
+// compress --memorize as a user types it, with the model inside the program and LibTorch; and what is refused before
+// either is needed.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "model/train/load_trainer.h"
+#include "shard/archive_reader.h"
+#include "support/small_adapter.h"
+#include "support/tool_test.h"
+
+namespace fz {
+namespace {
+
+using test::read_text;
+using test::ToolResult;
+using test::write_text;
+
+class CompressMemorize : public test::ToolTest {
+ protected:
+  /// With the real parts.
+  static ToolResult run_real(const std::vector<std::string>& arguments) {
+    std::ostringstream out;
+    std::ostringstream err;
+    const int exit_code = cli::run(arguments, out, err);
+    return {exit_code, out.str(), err.str()};
+  }
+  static ToolResult compress_real(const std::string& output, const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"compress", "c", "-o", output, "--threads", "2"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run_real(words);
+  }
+  /// With a model that has nothing to train.
+  static ToolResult compress_fake(const std::vector<std::string>& more) {
+    return run_with({"compress", "c", "-o", "x.fz", "-q"}, more);
+  }
+  /// Of real text, on which the model wins: without a block that it has coded an archive holds no adapter.
+  static void write_corpus(std::size_t size_bytes) {
+    std::string text = read_text(FZ_TEST_DATA_DIR "/../../docs/numerics.md");
+    ASSERT_GE(text.size(), size_bytes);
+    text.resize(size_bytes);
+    write_text("c/text", text);
+  }
+  static void expect_nothing_written() {
+    EXPECT_FALSE(std::filesystem::exists("x.fz"));
+    EXPECT_FALSE(std::filesystem::exists("x.fz.job"));
+  }
+};
+
+TEST_F(CompressMemorize, OnPutsAnAdapterIntoTheArchive) {
+  if (!model::has_trainer()) GTEST_SKIP() << "libfz_train.so is not beside the tests: this build has no LibTorch";
+  write_corpus(10'000);
+  const std::vector<std::string> options = {"--memorize=on", "--memorize-budget=2ktok", "--memorize-batch=2",
+                                            "--memorize-rank=3", "--memorize-targets=query_key_value,down"};
+  expect_success(compress_real("x.fz", options));
+  EXPECT_FALSE(std::filesystem::exists("x.fz.job"));
+  const auto adapter = nlohmann::json::parse(run_real({"info", "x.fz", "--json"}).out)["adapter"];
+  ASSERT_TRUE(adapter.is_object());
+  EXPECT_EQ(adapter["rank"], 3);
+  EXPECT_EQ(adapter["targets"], "query_key_value, down");
+  EXPECT_GT(adapter["bytes"], 0);
+  expect_success(run_real({"decompress", "x.fz", "-o", "out", "-q"}));
+  EXPECT_TRUE(read_text("out/c/text") == read_text("c/text"));
+}
+
+TEST_F(CompressMemorize, AutoLeavesASmallCorpusAlone) {
+  write_corpus(2000);
+  expect_success(compress_real("off.fz", {"--memorize", "off"}));
+  expect_success(compress_real("auto.fz", {"--memorize", "auto"}));
+  expect_success(compress_real("default.fz", {}));
+  EXPECT_FALSE(shard::ArchiveReader("auto.fz").has_adapter());
+  EXPECT_TRUE(read_text("auto.fz") == read_text("off.fz"));
+  EXPECT_TRUE(read_text("default.fz") == read_text("off.fz"));
+}
+
+TEST_F(CompressMemorize, BadValuesAreRefusedByName) {
+  write_corpus(1000);
+  const std::vector<std::pair<std::string, std::vector<std::string>>> cases = {
+      {"--memorize", {"maybe", "ON", "1"}},
+      {"--memorize-budget", {"10", "ktok", "0s", "-5min", "1 day", "5MB", "1e20tok", "nan s", "nanmin", "infs", ""}},
+      {"--memorize-rank", {"0", "65", "-1", "x", "2.5"}},
+      {"--memorize-alpha", {"0", "-1", "5000", "x"}},
+      {"--memorize-targets", {"all", "query_key_value,up", "7"}},
+      {"--memorize-rate", {"0", "-0.1", "2", "x"}},
+      {"--memorize-batch", {"0", "5000", "x"}},
+      {"--memorize-seed", {"-1", "x"}},
+      {"--base-bits", {"0", "2", "16", "x"}},
+  };
+  for (const auto& [option, values] : cases) {
+    for (const std::string& value : values) {
+      SCOPED_TRACE(option + " " + value);
+      expect_failure(compress_fake({option + "=" + value}), 2, option);
+    }
+  }
+  expect_nothing_written();
+}
+
+TEST_F(CompressMemorize, OnDoesNotGoWithEverything) {
+  write_corpus(1000);
+  write_text("one.fza", std::string(as_string_view(test::small_adapter(1))));
+  expect_failure(compress_fake({"--memorize", "on", "--shard", "1/2"}), 2, "--adapter");
+  expect_failure(compress_fake({"--memorize", "on", "--adapter", "one.fza"}), 2, "--adapter");
+  expect_failure(compress_fake({"--memorize", "on", "--model", "none"}), 2, "--model");
+  // A model without weights to train, which is not the user's mistake.
+  expect_failure(compress_fake({"--memorize", "on"}), 7, "--memorize on");
+  expect_nothing_written();
+  expect_success(compress_fake({"--memorize", "auto"}));
+}
+
+}  // namespace
+}  // namespace fz
