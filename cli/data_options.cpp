@@ -47,7 +47,7 @@ void warn_of_unseen_categories(const model::TextSource& source, const Context& c
 }
 
 void add_data_options(CLI::App& command, DataOptions& options) {
-  command.add_option("DATA", options.inputs, "Text to train on")->required()->check(check_not_braces);
+  command.add_option("TEXT", options.inputs, "Text to train on")->required()->check(check_not_braces);
   command
       .add_option("--weight", options.weights,
                   "Count the documents whose path begins with CATEGORY/ W times, or only that part of them when W is "

@@ -109,7 +109,7 @@ void add_memorize_options(CLI::App& command, MemorizeOptions& options) {
 std::string memorize_text(const MemorizeOptions& options, const shard::Plan& plan, const shard::TextCodec& codec) {
   if (options.mode == "off") return "";
   if (options.mode == "auto") {
-    if (codec.language_model() == nullptr || !model::has_trainer() || !worker::is_worth_memorizing(plan)) return "";
+    if (codec.language_model() == nullptr || !worker::is_worth_memorizing(plan)) return "";
   } else if (codec.language_model() == nullptr) {
     fail(ErrorCode::kUnsupported, "--memorize on: there is no model that an adapter could be trained for");
   }

@@ -104,7 +104,7 @@ void add_model_tokenizer(CLI::App& group, Context& context) {
   const auto options = std::make_shared<TokenizerOptions>();
   CLI::App* const command = group.add_subcommand("tokenizer", "Train a byte-level BPE tokenizer on text");
   command->footer(
-      "DATA are files, directories and tar archives (.tar, .tar.xz), in directories too; symbolic links in "
+      "TEXT are files, directories and tar archives (.tar, .tar.xz), in directories too; symbolic links in "
       "directories\n"
       "are not followed. Writes a tokenizer.json as Hugging Face's libraries and 'fz-dist model import' read it. The\n"
       "same data give the same tokenizer, whatever their order or packing and the number of threads.");

@@ -179,7 +179,7 @@ void add_model_train(CLI::App& group, Context& context) {
   const auto options = std::make_shared<TrainOptions>();
   CLI::App* const command = group.add_subcommand("train", "Train a model on text, from scratch or from another one");
   command->footer(
-      "DATA as for 'model tokenizer'. Under mpirun or srun all ranks train one model together, each on its share of "
+      "TEXT as for 'model tokenizer'. Under mpirun or srun all ranks train one model together, each on its share of "
       "the\n"
       "documents. OUT/ becomes a Hugging Face directory with a model.fzm beside it; while it works, OUT.training/ "
       "holds\n"

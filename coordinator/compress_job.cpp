@@ -67,6 +67,8 @@ bool CompressJob::finish_interrupted_removal(const CompressRequest& request) {
 std::string CompressJob::adopt_plan() {
   try {
     shard::Plan old = shard::read_plan(directory_->path());
+    // Shards, say, have begun without: nobody has asked for an adapter, so the job goes on without.
+    if (old.memorize.empty() && plan_.memorize.starts_with("auto")) plan_.memorize.clear();
     std::string difference = plan_difference(old, plan_);
     if (difference.empty()) plan_ = std::move(old);
     return difference;

@@ -9,7 +9,7 @@ namespace fz::worker {
 namespace {
 
 /// One document of so many is held out, as long as there are not too many chunks.
-constexpr std::uint64_t kDocumentsForEachHeldOut = 100;
+constexpr std::uint64_t kDocumentsForEachHeldOut = 20;
 constexpr std::size_t kMostHeldOutChunks = 256;
 /// Bytes that are tokenized together.
 constexpr std::size_t kTokenizedTogether = 4 << 20;

@@ -26,11 +26,13 @@ at::ScalarType fastest_type(at::Device device) {
 }
 
 /// Large buffers come and go in each step; given back to the system each time, they cost more than the arithmetic.
-void keep_freed_memory() {
-  constexpr int kKeptBytes = 1 << 30;
-  ::mallopt(M_MMAP_THRESHOLD, kKeptBytes);
-  ::mallopt(M_TRIM_THRESHOLD, kKeptBytes);
+void keep_freed_memory(int up_to_bytes) {
+  ::mallopt(M_MMAP_THRESHOLD, up_to_bytes);
+  ::mallopt(M_TRIM_THRESHOLD, up_to_bytes);
 }
+constexpr int kKeptInTraining = 1 << 30;
+/// What the C library does by itself.
+constexpr int kKeptOtherwise = 128 << 10;
 
 std::span<float> span_of(const Tensor& tensor) {
   return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
@@ -53,9 +55,16 @@ class TorchTrainer final : public Trainer {
         begin_token_(model.config.begin_token),
         device_(at::kCPU),
         network_(model, settings, device_, fastest_type(device_)) {
+    keep_freed_memory(kKeptInTraining);
     const std::int64_t count = network_.parameters().numel();
     first_moment_ = at::zeros({count});
     second_moment_ = at::zeros({count});
+  }
+
+  /// What comes after training has a limit of its own.
+  ~TorchTrainer() override {
+    keep_freed_memory(kKeptOtherwise);
+    ::malloc_trim(0);
   }
 
   LossSum add_gradients(std::span<const ChunkTokens> chunks) override {
@@ -173,7 +182,6 @@ class TorchTrainer final : public Trainer {
 extern "C" fz::model::Trainer* fz_make_trainer(const fz::model::Model* model,
                                                const fz::model::TrainerSettings* settings, char* error,
                                                std::size_t error_bytes) try {
-  fz::model::keep_freed_memory();
   at::set_num_threads(settings->threads);
   return new fz::model::TorchTrainer(*model, *settings);
 } catch (const std::exception& exception) {

@@ -16,8 +16,15 @@ using test::run_tool;
 using test::ToolResult;
 using test::write_text;
 
-const std::vector<std::string> kCommandsOfJobs = {"compress", "decompress", "extract", "list", "info",
-                                                  "verify",   "recover",    "status",  "merge"};
+const std::vector<std::string> kCommandsOfJobs = {"compress", "decompress",  "extract",        "list",
+                                                  "info",     "verify",      "recover",        "status",
+                                                  "merge",    "model train", "model tokenizer"};
+/// As arguments.
+std::vector<std::string> words_of(const std::string& command) {
+  const std::size_t space = command.find(' ');
+  if (space == std::string::npos) return {command};
+  return {command.substr(0, space), command.substr(space + 1)};
+}
 
 class JobFiles : public test::ToolTest {
  protected:
@@ -238,13 +245,14 @@ std::vector<std::string> keys_in_help(const std::string& help) {
 // No option may be forgotten: whatever the help of a command shows, a job file can set.
 TEST_F(JobFiles, EveryOptionOfEveryCommandCanBeSet) {
   for (const std::string& command : kCommandsOfJobs) {
-    const std::vector<std::string> keys = keys_in_help(run_tool({command, "--help"}).out);
+    const std::vector<std::string> keys = keys_in_help(run_with(words_of(command), {"--help"}).out);
     EXPECT_GE(keys.size(), 2u) << command;
     for (const std::string& key : keys) {
       std::string errors;
       bool is_set = false;
       // One of these suits each option; a new kind of option needs a new one.
-      for (const char* value : {"true", "1", "1MiB", "mixed", "plain", "info", "1/2", "a-text"}) {
+      for (const char* value : {"true", "1", "1MiB", "mixed", "plain", "info", "1/2", "auto", "10min", "8", "300",
+                                "down", "a=1", "0.5", "a-text"}) {
         const ToolResult result = run_job(fmt::format("command: {}\n{}: {}\n", command, key, value), {"--help"});
         is_set = is_set || result.exit_code == 0;
         errors += result.err;
@@ -252,7 +260,7 @@ TEST_F(JobFiles, EveryOptionOfEveryCommandCanBeSet) {
       EXPECT_TRUE(is_set) << command << " " << key << ":\n" << errors;
     }
   }
-  // The list above is of all commands but those of two words.
+  // The list above is of all commands; of those of two words the ones that a job can want.
   const std::string help = run_tool({"--help"}).out;
   const std::regex command_line("\n  ([a-z]+) +[A-Z]");
   for (std::sregex_iterator match(help.begin(), help.end(), command_line), end; match != end; ++match) {

@@ -9,6 +9,7 @@
 
 #include "comm/in_process_transport.h"
 #include "coordinator/compress_job.h"
+#include "shard/job_adapter.h"
 #include "support/expect_error.h"
 #include "support/fake_text_codec.h"
 #include "support/temporary_directory.h"
@@ -104,6 +105,31 @@ TEST_F(ShardsSim, AllAtOnceOnAFreshDirectory) {
     expect_reference();
   }
   EXPECT_EQ(warnings_, 0);
+}
+
+TEST_F(ShardsSim, ARunThatMightTrainAnAdapterGoesOnWithoutOne) {
+  run(Part{2, 2});
+  coordinator::CompressRequest later = request(std::nullopt);
+  later.choose_memorization = [](const shard::Plan&) { return std::string("on rank=8"); };
+  test::expect_error(ErrorCode::kInput, "--memorize off", [&] { coordinator::CompressJob refused(later); });
+  later.choose_memorization = [](const shard::Plan&) { return std::string("auto rank=8"); };
+  {
+    const coordinator::CompressJob resumed(later);
+    EXPECT_TRUE(resumed.plan().memorize.empty());
+    EXPECT_GT(resumed.reused_blocks(), 0u);
+  }
+  run(std::nullopt);
+  expect_reference();
+}
+
+TEST_F(ShardsSim, AnAdapterThatIsLostEndsTheJob) {
+  coordinator::CompressRequest training = request(std::nullopt);
+  training.choose_memorization = [](const shard::Plan&) { return std::string("on rank=8"); };
+  { const coordinator::CompressJob begun(training); }  // nothing is coded: one may still be trained
+  EXPECT_NO_THROW(coordinator::CompressJob again(training));
+  EXPECT_FALSE(shard::read_job_adapter(job_, shard::read_plan(job_)));
+  test::expect_error(ErrorCode::kInput, "adapter of this run is lost",
+                     [&] { shard::adapter_of_job(job_, shard::read_plan(job_)); });
 }
 
 TEST_F(ShardsSim, AShardThatDiesGoesOnWhereItWas) {

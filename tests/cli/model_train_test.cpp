@@ -1,0 +1,82 @@
+// fz-dist model train, as a user types it, on a model of a few thousand parameters.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "model/model_file.h"
+#include "model/train/load_trainer.h"
+#include "support/tool_test.h"
+
+namespace fz {
+namespace {
+
+using test::read_text;
+using test::run_tool;
+using test::write_text;
+
+class ModelTrain : public test::ToolTest {
+ protected:
+  void SetUp() override {
+    if (!model::has_trainer()) GTEST_SKIP() << "libfz_train.so is not beside the tests: this build has no LibTorch";
+    for (int i = 0; i < 150; ++i) {
+      std::string text;
+      for (int line = 0; line < 10; ++line) text += fmt::format("line {} of document {} says hello to all\n", line, i);
+      write_text(fmt::format("texts/{}.txt", i), text);
+    }
+    expect_success(run_tool({"model", "tokenizer", "texts", "-o", "t.json", "--vocabulary", "300", "-q"}));
+  }
+
+  static test::ToolResult train(const std::string& output, const std::vector<std::string>& more) {
+    return run_with({"model", "train",     "texts", "-o",      output, "--tokenizer",          "t.json", "--width",
+                     "16",    "--layers",  "1",     "--heads", "2",    "--kv-heads",           "1",      "--head-width",
+                     "8",     "--context", "32",    "--batch", "8",    "--feed-forward-width", "24",     "--threads",
+                     "1",     "--seed",    "3"},
+                    more);
+  }
+  static nlohmann::json last_event(const std::string& lines) {
+    return nlohmann::json::parse(lines.substr(lines.rfind('\n', lines.size() - 2) + 1));
+  }
+};
+
+TEST_F(ModelTrain, MakesADirectoryAndAModelThatLosesHardlyAnything) {
+  const test::ToolResult result = train("out", {"--budget", "60ktok", "--rate", "0.01", "--progress", "json"});
+  expect_success(result);
+  const nlohmann::json end = last_event(result.err);
+  ASSERT_EQ(end["event"], "end") << result.err;
+  const double held_out_bits = end["held_out_bits"];
+  EXPECT_GT(held_out_bits, 0);
+  EXPECT_LT(held_out_bits, 6) << "8.2 bits are what no model at all has";
+  EXPECT_NEAR(end["exact_held_out_bits"], held_out_bits, 0.005 * held_out_bits);
+  for (const char* name : {"config.json", "tokenizer.json", "model.safetensors", "model.fzm"})
+    EXPECT_TRUE(std::filesystem::exists(std::filesystem::path("out") / name)) << name;
+  EXPECT_FALSE(std::filesystem::exists("out.training"));
+  // What `model import` makes of the directory is the very model.
+  expect_success(run_tool({"model", "import", "out", "-o", "again.fzm", "--context", "32"}));
+  EXPECT_EQ(model::load_model("again.fzm")->weights_hash, model::load_model("out/model.fzm")->weights_hash);
+  EXPECT_EQ(end["weights_hash"], to_hex(model::load_model("out/model.fzm")->weights_hash));
+}
+
+TEST_F(ModelTrain, GoesOnFromAnotherModel) {
+  expect_success(train("first", {"--budget", "20ktok", "-q"}));
+  const test::ToolResult result = run_tool({"model", "train", "texts", "-o", "second", "--begin", "first", "--context",
+                                            "32", "--budget", "4ktok", "--threads", "1", "--progress", "json"});
+  expect_success(result);
+  EXPECT_NE(read_text("first/model.safetensors"), read_text("second/model.safetensors"));
+  EXPECT_EQ(read_text("first/tokenizer.json"), read_text("second/tokenizer.json"));
+}
+
+TEST_F(ModelTrain, RefusesWhatIsThereAndOtherOptions) {
+  write_text("out/mine", "kept");
+  expect_failure(train("out", {"--budget", "1ktok"}), 4, "out: exists already");
+  EXPECT_EQ(read_text("out/mine"), "kept");
+  // An unfinished training: what it was begun with, and a checkpoint that is damaged.
+  write_text("new.training/options", "other");
+  expect_failure(train("new", {"--budget", "1ktok"}), 3, "begun with other options");
+  expect_success(train("whole", {"--budget", "2ktok", "-q"}));
+  expect_failure(run_tool({"model", "train", "texts", "-o", "x", "--budget", "1ktok"}), 2, "--tokenizer");
+  expect_failure(train("x", {"--budget", "1ktok", "--begin", "whole"}), 2, "--begin");
+  expect_failure(train("x", {"--budget", "soon"}), 2, "--budget");
+}
+
+}  // namespace
+}  // namespace fz
