@@ -162,7 +162,7 @@ int run(int argc, char** argv) {
     });
   } else {
     std::vector<fz::model::TokenId> tokens(context, 7);
-    const std::vector<std::span<const fz::model::TokenId>> chunks(lanes, tokens);
+    const std::vector<fz::model::PrefillChunk> chunks(lanes, {tokens});
     measured = measure(static_cast<double>(lanes * context), [&] {
       engine.prefill(chunks, [&](std::size_t, std::size_t, int thread, const float* logits) { fill(thread, logits); });
     });

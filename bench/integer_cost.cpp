@@ -45,7 +45,7 @@ int run(int argc, char** argv) {
     const double encode_seconds = seconds_since(start);
     start = std::chrono::steady_clock::now();
     const fz::Bytes decoded =
-        codec.decode_one({payload, static_cast<std::uint32_t>(raw.size()), fz::shard::TokenCoder::kRange, file});
+        codec.decode_one({payload, static_cast<std::uint32_t>(raw.size()), fz::shard::Codec::kOverlappingRange, file});
     const double decode_seconds = seconds_since(start);
     if (decoded != raw) {
       std::printf("%s: decoded bytes differ\n", file.c_str());

@@ -30,7 +30,7 @@ struct TrainOptions : ReportOptions, DataOptions {
   std::string begin;      ///< …a directory to go on from.
   model::Architecture architecture;
   std::string budget;
-  worker::PassSettings pass{.learning_rate = 3e-3, .warm_up = 0.02, .evaluation_period = 0.02};
+  worker::PassSettings pass{.learning_rate = 3e-3, .warm_up = 0.02, .evaluation_period = 0.05};
   double weight_decay = 0.1;
   double quantization_aware = 0.1;
   double checkpoint_minutes = 5;
@@ -204,7 +204,7 @@ void add_model_train(CLI::App& group, Context& context) {
   add("--head-width", shape.head_width, "Elements of a head; default: 64", "N")->check(CLI::Range(4, 256));
   add("--feed-forward-width", shape.feed_forward_width, "Elements within the feed-forward part; default: 704", "N")
       ->check(width);
-  add("--context", shape.context, "Tokens of a chunk; default: 512", "N")->check(width);
+  add("--context", shape.context, "Tokens of a chunk; default: 512, or what the model that is gone on from has at most", "N")->check(width);
   add("--rope-theta", shape.rope_theta, "Base of the rotary embedding; default: 10000", "X")
       ->check(CLI::Range(1.0, 1e9));
   add("--rate", options->pass.learning_rate, "Learning rate; default: 0.003", "X")->check(CLI::Range(1e-8, 1.0));

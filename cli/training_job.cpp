@@ -12,7 +12,7 @@ constexpr std::string_view kCheckpointMagic("FZtrai\x00\x01", 8);
 constexpr const char* kOptionsName = "options";
 constexpr const char* kCheckpointName = "checkpoint";
 constexpr std::uint64_t kMaxOptionsBytes = 1 << 20;
-constexpr std::uint64_t kMaxStartFileBytes = std::uint64_t{1} << 36;
+constexpr std::uint64_t kMaxCheckpointBytes = std::uint64_t{1} << 36;
 
 }  // namespace
 
@@ -45,11 +45,7 @@ void TrainingJob::begin(const std::string& begin, const std::string& tokenizer, 
   if (begin.empty()) {
     model::write_untrained_model(start, shape, tokenizer, seed);
   } else {
-    for (const auto& item : std::filesystem::directory_iterator(begin)) {
-      const std::string extension = item.path().extension();
-      if (!item.is_regular_file() || (extension != ".json" && extension != ".safetensors")) continue;
-      replace_file(start / item.path().filename(), read_file(item.path(), kMaxStartFileBytes));
-    }
+    model::copy_model(start, begin, shape.context);
   }
   replace_file(options_path, as_byte_span(options_));
 }
@@ -62,7 +58,7 @@ model::Model TrainingJob::import_start(std::uint32_t context) const {
 
 Bytes TrainingJob::read_checkpoint() const {
   const std::filesystem::path path = path_ / kCheckpointName;
-  return is_present(path) ? read_file(path, kMaxStartFileBytes) : Bytes();
+  return is_present(path) ? read_file(path, kMaxCheckpointBytes) : Bytes();
 }
 
 worker::PassProgress TrainingJob::restore(ByteSpan checkpoint, model::Trainer& trainer) const {

@@ -36,7 +36,7 @@ shard::Header header_of(const JobDirectory& directory, const shard::Plan& plan, 
     header.model = plan.model;
     header.adapter_bytes = adapter_bytes;
   }
-  if (header.adapter_bytes > 0) header.format_version = shard::kAdapterFormatVersion;
+  if (header.adapter_bytes > 0) header.format_version = std::max(header.format_version, shard::kAdapterFormatVersion);
   return header;
 }
 

@@ -59,7 +59,7 @@ Memory::State::State(const Alphabet& the_alphabet, std::span<const LaneRange> la
       bias_input(model_input + 1),
       input_count(bias_input + 1),
       lane_order(lane_ranges.size()),
-      final_layer(*options.kernels, kFinalSets, mixers, kWeightOne / mixers) {
+      final_layer(*options.kernels, kFinalSets, mixers, 0) {
   FZ_CHECK(depth >= 1 && depth <= kMaxDepth && std::has_single_bit(ranges.size()) && ranges.size() <= 1024);
   for (const LaneRange& range : ranges) lanes.emplace_back(LaneText(alphabet, symbols, range.begin));
   std::iota(lane_order.begin(), lane_order.end(), 0);
@@ -90,9 +90,13 @@ Memory::State::State(const Alphabet& the_alphabet, std::span<const LaneRange> la
     match_maps.emplace_back(kMatchEntries, kMapLimit);
   }
   for (int i = 0; i < mixers; ++i) {
-    MixerLayer& layer = layers.emplace_back(*options.kernels, kMixerSets[i], input_count, kWeightOne * 15 / 100);
-    layer.set_weights(model_input, with_model ? kWeightOne / 2 : 0);
-    layer.set_weights(bias_input, 0);
+    MixerLayer& layer = layers.emplace_back(*options.kernels, kMixerSets[i], input_count, 0);
+    const FirstWeights& first = options.first_weights;
+    for (int input = 0; input < candidate_input; ++input) layer.set_weights(input, first.history);
+    for (int input = candidate_input; input < match_input; ++input) layer.set_weights(input, first.candidate);
+    for (int input = match_input; input < model_input; ++input) layer.set_weights(input, first.match);
+    layer.set_weights(model_input, with_model ? first.model : 0);
+    final_layer.set_weights(i, first.final[i]);
   }
   for (const std::uint32_t contexts : kRefinementContexts) {
     AdaptiveMap& map = refinements.emplace_back(contexts * kKnots, kMapLimit);

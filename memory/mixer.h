@@ -18,6 +18,18 @@ inline constexpr int kMaxMixers = 5;
 inline constexpr std::int32_t kWeightOne = 65536;
 inline constexpr std::int32_t kMaxWeight = (1 << 19) - 1;
 
+/// What all sets of weights begin with, in units of 1/kWeightOne.
+struct FirstWeights {
+  std::int32_t history;
+  std::int32_t candidate;
+  std::int32_t match;
+  std::int32_t model;
+  std::array<std::int32_t, kMaxMixers> final;  ///< Of the second mixer, for each layer's logit.
+};
+inline constexpr FirstWeights kEvenWeights = {9830, 9830, 9830, 32768, {13107, 13107, 13107, 13107, 13107}};
+/// Near what the weights of text of all kinds become beside a model.
+inline constexpr FirstWeights kLearnedWeights = {5000, 7000, 9400, 45000, {9600, 15700, 16300, 11800, 9400}};
+
 /// Weight sets chosen by one circumstance.
 class MixerLayer {
  public:

@@ -239,9 +239,9 @@ struct Engine::State {
   }
 
   template <typename Visit>  // void(std::size_t row, const float* logits)
-  void run_head(Scratch& s, const Visit& visit) const {
+  void run_head(Scratch& s, std::size_t first_row, const Visit& visit) const {
     const StageScope stage(Stage::kTable);
-    for (std::size_t begin = 0; begin < s.rows.size(); begin += kHeadRows) {
+    for (std::size_t begin = first_row; begin < s.rows.size(); begin += kHeadRows) {
       const std::size_t count = std::min(kHeadRows, s.rows.size() - begin);
       normed_product(s, s.residual.data() + begin * config().width, count, model->final_norm, head);
       for (std::size_t row = 0; row < count; ++row) {
@@ -259,20 +259,23 @@ Engine::Engine(std::shared_ptr<const Model> model, const Kernels& kernels, Threa
 
 Engine::~Engine() = default;
 
-void Engine::prefill(std::span<const std::span<const TokenId>> chunks, const ChunkVisitor& visitor) {
+void Engine::prefill(std::span<const PrefillChunk> chunks, const ChunkVisitor& visitor) {
   State& state = *state_;
   state.pool.parallel_for(chunks.size(), [&](std::size_t chunk, int thread) {
-    const std::span<const TokenId> tokens = chunks[chunk];
+    const std::span<const TokenId> tokens = chunks[chunk].tokens;
     FZ_CHECK(tokens.size() <= state.config().context);
     Scratch& s = *state.scratch[thread];
+    KvCache& cache = chunks[chunk].cache != nullptr ? *chunks[chunk].cache : s.cache[0];
+    cache.position = tokens.size();
     s.rows.clear();
     for (std::size_t position = 0; position < tokens.size(); ++position) {
       const TokenId input = position == 0 ? state.config().begin_token : tokens[position - 1];
       state.embed(input, s.residual.data() + position * state.config().width);
-      s.rows.push_back({&s.cache[0], position});
+      s.rows.push_back({&cache, position});
     }
     state.run_layers(s);
-    state.run_head(s, [&](std::size_t row, const float* logits) { visitor(chunk, row, thread, logits); });
+    state.run_head(s, chunks[chunk].known,
+                   [&](std::size_t row, const float* logits) { visitor(chunk, row, thread, logits); });
   });
 }
 
@@ -298,7 +301,7 @@ void Engine::step(std::span<const StepInput> inputs, const StepVisitor& visitor)
       s.rows.push_back({&cache, cache.position++});
     }
     state.run_layers(s);
-    state.run_head(s, [&](std::size_t row, const float* logits) { visitor(begin + row, thread, logits); });
+    state.run_head(s, 0, [&](std::size_t row, const float* logits) { visitor(begin + row, thread, logits); });
   });
 }
 

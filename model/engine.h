@@ -23,6 +23,13 @@ struct StepInput {
   bool restarts = false;  ///< Begins a new chunk: the begin token at position 0.
 };
 
+/// Consecutive tokens from a chunk's beginning on, at most as many as the context.
+struct PrefillChunk {
+  std::span<const TokenId> tokens;
+  std::size_t known = 0;     ///< So many of them are only read.
+  KvCache* cache = nullptr;  ///< Keys and values stay there, for steps that follow; null: nowhere.
+};
+
 class Engine {
  public:
   /// Receives base-2 logits [vocabulary_size] of one prediction; may be called from several threads at once, once for
@@ -35,9 +42,9 @@ class Engine {
          std::shared_ptr<const Adapter> adapter = nullptr);
   ~Engine();
 
-  /// Teacher forcing: for every chunk (1 … context tokens) and position p, the logits of chunk[p] given the begin token
-  /// and chunk[0 … p-1].
-  void prefill(std::span<const std::span<const TokenId>> chunks, const ChunkVisitor& visitor);
+  /// Teacher forcing: for every chunk and position p from `known` on, the logits of tokens[p] given the begin token
+  /// and tokens[0 … p-1]. The next step of a chunk's cache takes its last token.
+  void prefill(std::span<const PrefillChunk> chunks, const ChunkVisitor& visitor);
 
   /// One token for each lane: the logits of the token after `token`. A lane may take at most context steps between
   /// restarts, and may occur once in `inputs`.

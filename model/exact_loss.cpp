@@ -9,7 +9,9 @@ namespace fz::model {
 double exact_bits_per_token(Engine& engine, std::span<const std::span<const TokenId>> chunks) {
   const std::uint32_t vocabulary_size = engine.model().config.vocabulary_size;
   std::vector<double> bits(chunks.size());  // each chunk is one thread's
-  engine.prefill(chunks, [&](std::size_t chunk, std::size_t position, int, const float* logits) {
+  std::vector<PrefillChunk> whole;
+  for (const std::span<const TokenId> chunk : chunks) whole.push_back({chunk});
+  engine.prefill(whole, [&](std::size_t chunk, std::size_t position, int, const float* logits) {
     const float largest = *std::max_element(logits, logits + vocabulary_size);
     double sum = 0;
     for (std::uint32_t i = 0; i < vocabulary_size; ++i) sum += std::exp2(static_cast<double>(logits[i] - largest));

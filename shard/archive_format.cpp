@@ -61,27 +61,24 @@ const char* codec_name(Codec codec) {
       return "model-mixed";
     case Codec::kMemory:
       return "memory";
+    case Codec::kOverlappingRange:
+      return "overlapping-range";
+    case Codec::kOverlappingRanks:
+      return "overlapping-ranks";
+    case Codec::kOverlappingMixed:
+      return "overlapping-mixed";
   }
   return "unknown";
 }
 
 Codec model_codec(TokenCoder coder) {
-  switch (coder) {
-    case TokenCoder::kRange:
-      return Codec::kModelRange;
-    case TokenCoder::kRanks:
-      return Codec::kModelRanks;
-    case TokenCoder::kMixed:
-      return Codec::kModelMixed;
-  }
-  FZ_CHECK(false);
+  return static_cast<Codec>(static_cast<int>(Codec::kOverlappingRange) + static_cast<int>(coder));
 }
 
 TokenCoder token_coder(Codec codec) {
   FZ_CHECK(needs_model(codec));
-  return codec == Codec::kModelRange   ? TokenCoder::kRange
-         : codec == Codec::kModelRanks ? TokenCoder::kRanks
-                                       : TokenCoder::kMixed;
+  const Codec first = overlaps(codec) ? Codec::kOverlappingRange : Codec::kModelRange;
+  return static_cast<TokenCoder>(static_cast<int>(codec) - static_cast<int>(first));
 }
 
 const char* coder_name(TokenCoder coder) {

@@ -13,7 +13,7 @@
 namespace fz::shard {
 
 inline constexpr std::uint16_t kOldestFormatVersion = 1;
-inline constexpr std::uint16_t kFormatVersion = 3;
+inline constexpr std::uint16_t kFormatVersion = 4;
 inline constexpr std::size_t kHeaderBytes = 104;
 inline constexpr std::size_t kBlockHeaderBytes = 56;
 inline constexpr std::size_t kFooterBytes = 88;
@@ -40,14 +40,17 @@ enum class Codec : std::uint8_t {
   kModelRanks = 4,
   kModelMixed = 5,
   kMemory = 6,
+  kOverlappingRange = 7,  ///< The last three are the model's with chunks that overlap, as this version writes them.
+  kOverlappingRanks = 8,
+  kOverlappingMixed = 9,
 };
 /// The first codec number that a format version does not know.
 constexpr int codec_count(std::uint16_t format_version) {
-  return format_version == 1 ? 5 : 7;
+  return format_version == 1 ? 5 : format_version <= 3 ? 7 : 10;
 }
 /// The first format version that has the codec. A writer states no later version than its blocks need.
 constexpr std::uint16_t format_version_of(Codec codec) {
-  return static_cast<int>(codec) < codec_count(1) ? 1 : 2;
+  return static_cast<int>(codec) < codec_count(1) ? 1 : static_cast<int>(codec) < codec_count(2) ? 2 : 4;
 }
 
 /// The first format version that has adapters.
@@ -61,9 +64,14 @@ enum class TokenCoder : std::uint8_t {
 };
 
 const char* codec_name(Codec codec);
-constexpr bool needs_model(Codec codec) {
-  return codec == Codec::kModelRange || codec == Codec::kModelRanks || codec == Codec::kModelMixed;
+/// Of a codec that needs a model: do chunks overlap?
+constexpr bool overlaps(Codec codec) {
+  return codec >= Codec::kOverlappingRange;
 }
+constexpr bool needs_model(Codec codec) {
+  return overlaps(codec) || (codec >= Codec::kModelRange && codec <= Codec::kModelMixed);
+}
+/// What blocks are written as.
 Codec model_codec(TokenCoder coder);
 /// Of a codec that needs a model.
 TokenCoder token_coder(Codec codec);

@@ -60,7 +60,7 @@ void ArchiveReader::check_blocks_against_header() const {
     if (block.raw_bytes > header_.block_bytes) corrupt("a block's raw size is outside the limits");
     if (!shard::needs_model(block.codec)) continue;
     model_seen = true;
-    if (block.codec != model_codec(header_.token_coder)) corrupt("a block's codec is not the header's token coder");
+    if (token_coder(block.codec) != header_.token_coder) corrupt("a block's codec is not the header's token coder");
   }
   if (model_seen != needs_model()) corrupt("header and blocks disagree about the model");
 }

@@ -105,7 +105,7 @@ std::vector<Bytes> decode_blocks(std::span<const StoredBlock> blocks, TextCodec*
     places.push_back(block_place(source, header.id, header.raw_offset));
     require_intact_payload(blocks[i], places[i]);
     if (needs_model(header.codec)) {
-      for_model.push_back({blocks[i].payload, header.raw_bytes, token_coder(header.codec), places[i]});
+      for_model.push_back({blocks[i].payload, header.raw_bytes, header.codec, places[i]});
     } else {
       cheap.push_back(i);
     }

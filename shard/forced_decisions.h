@@ -18,7 +18,7 @@ std::vector<model::FrequencyTable> make_frequency_tables(const model::Engine& en
 /// A window over some consecutive chunks of every lane.
 class ForcedDecisions {
  public:
-  /// The blocks must outlive it.
+  /// The blocks must outlive it. All are cut into chunks of one size.
   ForcedDecisions(model::Engine& engine, std::span<const TokenBlock> blocks);
 
   /// Tokens of each lane in the window: whole chunks.
@@ -44,7 +44,6 @@ class ForcedDecisions {
   std::span<const TokenBlock> blocks_;
   std::vector<BlockLane> lanes_;         // of all blocks
   std::vector<std::size_t> first_lane_;  // of each block in lanes_
-  std::uint32_t context_;
   std::uint32_t window_;
   int depth_;
   std::vector<model::FrequencyTable> tables_;

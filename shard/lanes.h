@@ -28,23 +28,22 @@ inline std::uint32_t longest_lane(const std::vector<Lane>& lanes) {
 }
 
 /// Lanes the encoder chooses: a power of two, at most `limit`.
-inline std::uint32_t choose_lane_count(std::uint32_t tokens, std::uint32_t context, std::uint32_t limit = kMaxLanes) {
-  const std::uint32_t chunks = tokens / context;
+inline std::uint32_t choose_lane_count(std::uint32_t tokens, std::uint32_t chunk_size, std::uint32_t limit = kMaxLanes) {
+  const std::uint32_t chunks = tokens / chunk_size;
   const std::uint32_t wanted =
       chunks >= kManyLanes * kChunksForManyLanes ? kManyLanes : std::clamp(chunks / kChunksForFewLanes, 1u, kFewLanes);
   return std::bit_floor(std::clamp(limit, 1u, wanted));
 }
 
-/// Whole chunks are dealt out as evenly as possible; so the chunks, and with them the model's predictions, do not
-/// depend on the number of lanes.
-inline std::vector<Lane> divide_into_lanes(std::uint32_t tokens, std::uint32_t context, std::uint32_t lane_count) {
-  const std::uint64_t chunks = (std::uint64_t{tokens} + context - 1) / context;
+/// Whole chunks are dealt out as evenly as possible.
+inline std::vector<Lane> divide_into_lanes(std::uint32_t tokens, std::uint32_t chunk_size, std::uint32_t lane_count) {
+  const std::uint64_t chunks = (std::uint64_t{tokens} + chunk_size - 1) / chunk_size;
   std::vector<Lane> lanes(lane_count);
   for (std::uint64_t lane = 0; lane < lane_count; ++lane) {
     lanes[lane].begin =
-        static_cast<std::uint32_t>(std::min<std::uint64_t>(lane * chunks / lane_count * context, tokens));
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(lane * chunks / lane_count * chunk_size, tokens));
     lanes[lane].end =
-        static_cast<std::uint32_t>(std::min<std::uint64_t>((lane + 1) * chunks / lane_count * context, tokens));
+        static_cast<std::uint32_t>(std::min<std::uint64_t>((lane + 1) * chunks / lane_count * chunk_size, tokens));
   }
   return lanes;
 }

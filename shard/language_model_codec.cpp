@@ -25,21 +25,28 @@ constexpr std::uint64_t kBytesPerRawByte = 6;
 /// Program, libraries, file table.
 constexpr std::uint64_t kOtherBytes = std::uint64_t{48} << 20;
 
-/// A block's payload before its streams; the decoder comes when all blocks are known to be sound.
-struct PayloadHead {
-  ByteReader reader;
-  std::uint32_t token_count;
-  std::uint32_t lane_count;
-};
+/// Of the context; more would make decoding slow without end.
+constexpr std::uint32_t kLeastContextPerOverlap = 2;
 
-PayloadHead read_head(const StoredPayload& block, std::uint32_t context) {
-  ByteReader reader(block.payload, block.source);
+/// Reads what comes before the streams; the block gets its lanes, and room for its tokens.
+ByteReader read_head(const StoredPayload& stored, std::uint32_t context, TokenBlock& block) {
+  ByteReader reader(stored.payload, stored.source);
   const std::uint64_t token_count = reader.read_varint();
-  if (token_count > block.raw_bytes)
-    reader.corrupt(fmt::format("{} tokens for {} bytes", token_count, block.raw_bytes));
+  if (token_count > stored.raw_bytes)
+    reader.corrupt(fmt::format("{} tokens for {} bytes", token_count, stored.raw_bytes));
+  block.chunking.context = context;
+  if (overlaps(stored.codec)) {
+    const std::uint64_t overlap = reader.read_varint();
+    if (overlap > context / kLeastContextPerOverlap)
+      reader.corrupt(fmt::format("chunks overlap by {} tokens, the context has {}", overlap, context));
+    block.chunking.overlap = static_cast<std::uint32_t>(overlap);
+  }
   const auto count = static_cast<std::uint32_t>(token_count);
-  const std::uint32_t lane_count = read_lane_count(reader, (count + context - 1) / context);
-  return {reader, count, lane_count};
+  const std::uint32_t chunk_size = block.chunking.chunk_size();
+  const std::uint32_t lane_count = read_lane_count(reader, (count + chunk_size - 1) / chunk_size);
+  block.tokens.resize(count);
+  block.lanes = divide_into_lanes(count, chunk_size, lane_count);
+  return reader;
 }
 
 }  // namespace
@@ -53,25 +60,22 @@ struct LanguageModelCodec::State {
         alphabet(memory::Alphabet::of_tokens(model->config.vocabulary_size,
                                              [&](memory::Symbol token) { return tokenizer.token_bytes(token); })) {}
 
-  TokenBlock tokenize(ByteSpan raw, std::uint32_t lane_limit) const {
+  TokenBlock tokenize(ByteSpan raw, const EncodeSettings& settings) const {
     const StageScope stage(Stage::kTokenize);
     const model::Tokenizer own = tokenizer;  // one for each thread; it shares the tables
-    TokenBlock block;
-    block.tokens = own.encode(raw);
-    const auto count = static_cast<std::uint32_t>(block.tokens.size());
-    const std::uint32_t context = engine->model().config.context;
-    block.lanes = divide_into_lanes(count, context, choose_lane_count(count, context, lane_limit));
-    return block;
+    Chunking chunking = Chunking::of_context(engine->model().config.context);
+    if (settings.overlap) chunking.overlap = *settings.overlap;
+    return cut_tokens(own.encode(raw), chunking, settings.lane_limit);
   }
 
-  std::unique_ptr<TokenDecoder> make_decoder(TokenCoder coder, ByteReader& reader, const std::vector<Lane>& lanes) {
-    switch (coder) {
+  std::unique_ptr<TokenDecoder> make_decoder(Codec codec, ByteReader& reader, const std::vector<Lane>& lanes) {
+    switch (token_coder(codec)) {
       case TokenCoder::kRange:
         return make_range_decoder(*engine, reader, lanes.size());
       case TokenCoder::kRanks:
         return make_rank_decoder(*engine, reader, lanes);
       case TokenCoder::kMixed:
-        return make_mixed_decoder(*engine, alphabet, reader, lanes);
+        return make_mixed_decoder(*engine, alphabet, reader, lanes, codec);
     }
     FZ_CHECK(false && "every coder has a decoder");
     return nullptr;
@@ -121,7 +125,7 @@ std::vector<Bytes> LanguageModelCodec::encode(std::span<const ByteSpan> raws, co
   State& state = *state_;
   std::vector<TokenBlock> blocks(raws.size());
   state.pool->parallel_for(raws.size(),
-                           [&](std::size_t i, int) { blocks[i] = state.tokenize(raws[i], settings.lane_limit); });
+                           [&](std::size_t i, int) { blocks[i] = state.tokenize(raws[i], settings); });
   const std::vector<Bytes> bodies = settings.coder == TokenCoder::kRange ? encode_with_ranges(*state.engine, blocks)
                                     : settings.coder == TokenCoder::kRanks
                                         ? encode_with_ranks(*state.engine, blocks)
@@ -130,6 +134,7 @@ std::vector<Bytes> LanguageModelCodec::encode(std::span<const ByteSpan> raws, co
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     ByteWriter writer;
     writer.write_varint(blocks[i].tokens.size());
+    writer.write_varint(blocks[i].chunking.overlap);
     writer.write<std::uint8_t>(static_cast<std::uint8_t>(std::bit_width(blocks[i].lanes.size()) - 1));
     writer.write_bytes(bodies[i]);
     payloads.push_back(writer.take());
@@ -143,10 +148,8 @@ std::vector<Bytes> LanguageModelCodec::decode(std::span<const StoredPayload> pay
   std::vector<TokenBlock> blocks(payloads.size());
   std::vector<std::unique_ptr<TokenDecoder>> decoders;
   for (std::size_t i = 0; i < payloads.size(); ++i) {
-    PayloadHead head = read_head(payloads[i], context);
-    blocks[i].tokens.resize(head.token_count);
-    blocks[i].lanes = divide_into_lanes(head.token_count, context, head.lane_count);
-    decoders.push_back(state.make_decoder(payloads[i].coder, head.reader, blocks[i].lanes));
+    ByteReader reader = read_head(payloads[i], context, blocks[i]);
+    decoders.push_back(state.make_decoder(payloads[i].codec, reader, blocks[i].lanes));
   }
   step_through_blocks(*state.engine, blocks, decoders);
   std::vector<Bytes> raws;

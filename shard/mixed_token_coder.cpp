@@ -13,7 +13,9 @@ namespace {
 class BlockEncoder {
  public:
   BlockEncoder(const memory::Alphabet& alphabet, const TokenBlock& block)
-      : memory_(alphabet, block.lanes, {.with_model = true}), encoders_(block.lanes.size()), block_(block) {}
+      : memory_(alphabet, block.lanes, {.with_model = true, .first_weights = memory::kLearnedWeights}),
+        encoders_(block.lanes.size()),
+        block_(block) {}
 
   std::size_t lane_count() const { return encoders_.size(); }
 
@@ -48,8 +50,10 @@ class BlockEncoder {
 class MixedTokenDecoder final : public TokenDecoder {
  public:
   MixedTokenDecoder(const model::Kernels& kernels, const memory::Alphabet& alphabet, std::span<const Lane> lanes,
-                    std::vector<RangeDecoder> decoders)
-      : kernels_(kernels), memory_(alphabet, lanes, {.with_model = true}), decoders_(std::move(decoders)) {}
+                    const memory::FirstWeights& first_weights, std::vector<RangeDecoder> decoders)
+      : kernels_(kernels),
+        memory_(alphabet, lanes, {.with_model = true, .first_weights = first_weights}),
+        decoders_(std::move(decoders)) {}
 
   model::TokenId choose(std::size_t lane, const float* logits, TokenScratch& scratch) override {
     memory_.prepare(lane);
@@ -118,9 +122,10 @@ std::vector<Bytes> encode_mixed(model::Engine& engine, const memory::Alphabet& a
 }
 
 std::unique_ptr<TokenDecoder> make_mixed_decoder(const model::Engine& engine, const memory::Alphabet& alphabet,
-                                                 ByteReader& reader, std::span<const Lane> lanes) {
+                                                 ByteReader& reader, std::span<const Lane> lanes, Codec codec) {
   std::vector<RangeDecoder> decoders = split_streams(reader, static_cast<std::uint32_t>(lanes.size()));
-  return std::make_unique<MixedTokenDecoder>(engine.kernels(), alphabet, lanes, std::move(decoders));
+  const memory::FirstWeights& first = codec == Codec::kModelMixed ? memory::kEvenWeights : memory::kLearnedWeights;
+  return std::make_unique<MixedTokenDecoder>(engine.kernels(), alphabet, lanes, first, std::move(decoders));
 }
 
 }  // namespace fz::shard

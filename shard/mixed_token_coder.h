@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "memory/alphabet.h"
 #include "model/engine.h"
+#include "shard/archive_format.h"
 #include "shard/token_block.h"
 #include "shard/token_decoder.h"
 
@@ -19,8 +20,8 @@ std::vector<Bytes> encode_mixed(model::Engine& engine, const memory::Alphabet& a
                                 std::span<const TokenBlock> blocks);
 
 /// `reader` holds what encode_mixed returned for the block; its bytes and the alphabet must outlive the decoder. Throws
-/// Error(kCorrupt) when sizes do not fit.
+/// Error(kCorrupt) when sizes do not fit. `codec`: the block's.
 std::unique_ptr<TokenDecoder> make_mixed_decoder(const model::Engine& engine, const memory::Alphabet& alphabet,
-                                                 ByteReader& reader, std::span<const Lane> lanes);
+                                                 ByteReader& reader, std::span<const Lane> lanes, Codec codec);
 
 }  // namespace fz::shard

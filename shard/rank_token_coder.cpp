@@ -66,18 +66,21 @@ class RankTokenDecoder final : public TokenDecoder {
 std::vector<Bytes> encode_with_ranks(model::Engine& engine, std::span<const TokenBlock> blocks) {
   const model::ModelConfig& config = engine.model().config;
   std::vector<std::vector<std::uint32_t>> ranks;
-  std::vector<std::span<const model::TokenId>> chunks;
+  std::vector<model::PrefillChunk> chunks;
   std::vector<std::uint32_t*> targets;  // of each chunk's first rank
   for (const TokenBlock& block : blocks) {
     std::vector<std::uint32_t>& own = ranks.emplace_back(block.tokens.size());
-    for (std::size_t begin = 0; begin < block.tokens.size(); begin += config.context) {
-      const std::size_t count = std::min<std::size_t>(config.context, block.tokens.size() - begin);
-      chunks.push_back(std::span(block.tokens).subspan(begin, count));
-      targets.push_back(own.data() + begin);
+    for (const Lane& lane : block.lanes) {
+      for (std::uint32_t t = 0; t < lane.end - lane.begin; t += block.chunking.chunk_size()) {
+        chunks.push_back(block.chunk(lane, t));
+        targets.push_back(own.data() + lane.begin + t);
+      }
     }
   }
-  engine.prefill(chunks, [&](std::size_t chunk, std::size_t position, int, const float* logits) {
-    targets[chunk][position] = engine.kernels().rank(logits, config.vocabulary_size, chunks[chunk][position]);
+  engine.prefill(chunks, [&](std::size_t index, std::size_t position, int, const float* logits) {
+    const model::PrefillChunk& chunk = chunks[index];
+    targets[index][position - chunk.known] =
+        engine.kernels().rank(logits, config.vocabulary_size, chunk.tokens[position]);
   });
   std::vector<Bytes> payloads;
   for (const std::vector<std::uint32_t>& own : ranks) {

@@ -60,11 +60,11 @@ const FoundHeader* choose_header(const RecoveryScan& scan, const std::vector<Fou
 
 /// Without a header: all language-model blocks have one coder.
 void require_one_coder(std::vector<FoundBlock>& placed, std::vector<FoundBlock>& unplaced) {
-  std::optional<Codec> codec;
+  std::optional<TokenCoder> coder;
   const auto foreign = std::stable_partition(placed.begin(), placed.end(), [&](const FoundBlock& block) {
     if (!needs_model(block.header.codec)) return true;
-    if (!codec) codec = block.header.codec;
-    return *codec == block.header.codec;
+    if (!coder) coder = token_coder(block.header.codec);
+    return *coder == token_coder(block.header.codec);
   });
   unplaced.insert(unplaced.end(), foreign, placed.end());
   placed.erase(foreign, placed.end());

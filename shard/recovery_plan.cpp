@@ -165,7 +165,7 @@ Header header_of(const RecoveryPlan& plan, const std::optional<Header>& found) {
     if (found) header.model = found->model;
     if (plan.adapter) header.adapter_bytes = plan.adapter->summary.stored_bytes;
   }
-  if (header.adapter_bytes > 0) header.format_version = kAdapterFormatVersion;
+  if (header.adapter_bytes > 0) header.format_version = std::max(header.format_version, kAdapterFormatVersion);
   return header;
 }
 

@@ -235,7 +235,7 @@ class RunChooser {
 bool fits_header(const FoundBlock& block, const Header& header) {
   if (block.header.raw_bytes > header.block_bytes) return false;
   if (!needs_model(block.header.codec)) return true;
-  return !header.model.is_none() && block.header.codec == model_codec(header.token_coder);
+  return !header.model.is_none() && token_coder(block.header.codec) == header.token_coder;
 }
 
 RunEvidence choose_by_runs(const RecoveryScan& scan, const RecoveryTail& tail) {

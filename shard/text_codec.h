@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,14 +23,15 @@ namespace fz::shard {
 struct EncodeSettings {
   TokenCoder coder = TokenCoder::kMixed;
   std::uint32_t lane_limit = kMaxLanes;  ///< Most lanes of a block: bounds what a decoder needs.
+  std::optional<std::uint32_t> overlap = std::nullopt;  ///< Of chunks, in tokens, at most half the context; default: what pays.
 };
 
 /// A block's payload on its way back.
 struct StoredPayload {
   ByteSpan payload;
   std::uint32_t raw_bytes = 0;
-  TokenCoder coder = TokenCoder::kMixed;
-  std::string source;  ///< Archive and block, for errors.
+  Codec codec = Codec::kOverlappingMixed;  ///< One that needs a model.
+  std::string source;                      ///< Archive and block, for errors.
 };
 
 /// What working on blocks takes. Memory is an upper bound for blocks of the stated size.

@@ -25,17 +25,25 @@ void step_through_blocks(model::Engine& engine, std::span<TokenBlock> blocks,
   const std::uint32_t steps = longest_lane(blocks);
   std::vector<model::StepInput> inputs;
   std::vector<std::size_t> input_lanes;  // of each input, in `lanes`
+  std::vector<model::PrefillChunk> read_again;
   for (std::uint32_t t = 0; t < steps; ++t) {
     inputs.clear();
     input_lanes.clear();
-    const bool restarts = t % config.context == 0;
+    read_again.clear();
     for (std::size_t i = 0; i < lanes.size(); ++i) {
       const TokenBlock& block = blocks[lanes[i].block];
       const Lane& lane = block.lanes[lanes[i].lane];
       if (t >= lane.end - lane.begin) continue;
+      bool restarts = false;
+      if (t % block.chunking.chunk_size() == 0) {
+        const std::span<const model::TokenId> before = block.read_again(lane, t);
+        restarts = before.empty();
+        if (!restarts) read_again.push_back({before, before.size(), &caches[i]});
+      }
       inputs.push_back({&caches[i], restarts ? 0 : block.tokens[lane.begin + t - 1], restarts});
       input_lanes.push_back(i);
     }
+    if (!read_again.empty()) engine.prefill(read_again, nullptr);
     engine.step(inputs, [&](std::size_t input, int thread, const float* logits) {
       const BlockLane& place = lanes[input_lanes[input]];
       TokenBlock& block = blocks[place.block];

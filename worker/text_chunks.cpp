@@ -8,9 +8,9 @@
 namespace fz::worker {
 namespace {
 
-/// One document of so many is held out, as long as there are not too many chunks.
+/// One document of so many is held out, as long as there are not too many tokens: evaluating them costs time.
 constexpr std::uint64_t kDocumentsForEachHeldOut = 20;
-constexpr std::size_t kMostHeldOutChunks = 256;
+constexpr std::size_t kMostHeldOutTokens = 1 << 16;
 /// Bytes that are tokenized together.
 constexpr std::size_t kTokenizedTogether = 4 << 20;
 
@@ -44,9 +44,9 @@ void TextChunks::add(std::vector<Read>& batch, const model::Tokenizer& tokenizer
     batch[i].tokens = own.encode(batch[i].bytes);
   });
   for (const Read& read : batch) {
-    if (read.lot % kDocumentsForEachHeldOut == 0 && held_out_.size() < kMostHeldOutChunks) {
-      for (std::size_t begin = 0; begin < read.tokens.size() && held_out_.size() < kMostHeldOutChunks;
-           begin += context_) {
+    const std::size_t most_held_out = std::max<std::size_t>(kMostHeldOutTokens / context_, 1);
+    if (read.lot % kDocumentsForEachHeldOut == 0 && held_out_.size() < most_held_out) {
+      for (std::size_t begin = 0; begin < read.tokens.size() && held_out_.size() < most_held_out; begin += context_) {
         const auto first = read.tokens.begin() + static_cast<std::ptrdiff_t>(begin);
         held_out_.emplace_back(first, std::min(first + context_, read.tokens.end()));
       }

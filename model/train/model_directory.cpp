@@ -12,7 +12,7 @@ namespace fz::model {
 namespace {
 
 constexpr double kInitialDeviation = 0.02;
-constexpr std::uint64_t kMaxJsonBytes = std::uint64_t{1} << 28;
+constexpr std::uint64_t kMaxWeightsBytes = std::uint64_t{1} << 36;
 
 /// Length, header as JSON, data.
 Bytes safetensors_of(std::span<const NamedTensor> tensors) {
@@ -68,7 +68,7 @@ Json config_of(const Architecture& shape, std::size_t vocabulary_size, TokenId b
           {"vocab_size", vocabulary_size},
           {"rms_norm_eps", 1e-5},
           {"rope_theta", shape.rope_theta},
-          {"max_position_embeddings", shape.context},
+          {"max_position_embeddings", shape.context != 0 ? shape.context : kNewContext},
           {"hidden_act", "silu"},
           {"tie_word_embeddings", true},
           {"bos_token_id", begin_token},
@@ -115,6 +115,19 @@ void write_untrained_model(const std::filesystem::path& directory, const Archite
       config_of(shape, tokenizer.tokens.size(), static_cast<TokenId>(begin_token - tokenizer.tokens.begin())).dump(1);
   replace_file(directory / "config.json", as_byte_span(config));
   replace_file(directory / "model.safetensors", safetensors_of(weights.tensors()));
+}
+
+void copy_model(const std::filesystem::path& directory, const std::filesystem::path& from, std::uint32_t context) {
+  for (const auto& item : std::filesystem::directory_iterator(from)) {
+    const std::string extension = item.path().extension();
+    if (!item.is_regular_file() || (extension != ".json" && extension != ".safetensors")) continue;
+    replace_file(directory / item.path().filename(), read_file(item.path(), kMaxWeightsBytes));
+  }
+  if (context == 0) return;
+  Json config = read_json((directory / "config.json").string());
+  config["max_position_embeddings"] = context;
+  const std::string text = config.dump(1);
+  replace_file(directory / "config.json", as_byte_span(text));
 }
 
 void write_trained_model(const std::filesystem::path& directory, const std::filesystem::path& start, const Model& model,

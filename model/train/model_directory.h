@@ -10,6 +10,8 @@
 
 namespace fz::model {
 
+inline constexpr std::uint32_t kNewContext = 512;
+
 /// Shape of a model that is to be trained.
 struct Architecture {
   std::uint32_t width = 256;
@@ -18,7 +20,7 @@ struct Architecture {
   std::uint32_t kv_heads = 4;
   std::uint32_t head_width = 64;
   std::uint32_t feed_forward_width = 704;
-  std::uint32_t context = 512;
+  std::uint32_t context = 0;  ///< 0: of a new model kNewContext.
   double rope_theta = 10000;
 };
 
@@ -27,6 +29,10 @@ struct Architecture {
 /// Error(kCorrupt), Error(kOutput), or Error(kUsage) when the tokenizer has no special token.
 void write_untrained_model(const std::filesystem::path& directory, const Architecture& architecture,
                            const std::filesystem::path& tokenizer_path, std::uint64_t seed);
+
+/// Copies the model in `from` to `directory` as a start of training that sees chunks of `context` tokens, even more
+/// than it has seen so far (0: as many). Throws as write_untrained_model, and Error(kCorrupt) for a bad config.json.
+void copy_model(const std::filesystem::path& directory, const std::filesystem::path& from, std::uint32_t context);
 
 /// Writes what training made of the model that was imported from `start`; configuration and tokenizer stay.
 void write_trained_model(const std::filesystem::path& directory, const std::filesystem::path& start, const Model& model,

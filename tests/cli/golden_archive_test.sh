@@ -24,6 +24,13 @@ for archive in "$golden"/v*.fz; do
   done
 done
 
+# Longer ones, of several chunks and lanes: for the best backend only, as the slow ones would take minutes.
+for archive in "$golden"/long/v*.fz; do
+  rm -rf out
+  "$program" decompress "$archive" -o out -q || die "$archive: exit code $?"
+  (cd out && sha256sum --check --quiet "$golden/long/SHA256SUMS") || die "$archive: other contents"
+done
+
 # broken-CODE-WHY.fz: the exit code is in the name; nothing may appear.
 for archive in "$golden"/broken-*.fz; do
   name=$(basename "$archive")

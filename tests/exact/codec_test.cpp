@@ -43,7 +43,7 @@ std::shared_ptr<const model::Model> small_model() {
 class CodecTest : public testing::TestWithParam<TokenCoder> {
  protected:
   static Bytes decode(LanguageModelCodec& codec, const Bytes& payload, std::size_t raw_bytes) {
-    return codec.decode_one({payload, static_cast<std::uint32_t>(raw_bytes), GetParam(), "test"});
+    return codec.decode_one({payload, static_cast<std::uint32_t>(raw_bytes), model_codec(GetParam()), "test"});
   }
   static void expect_round_trip(LanguageModelCodec& codec, const Bytes& raw) {
     const Bytes payload = codec.encode_one(raw, {GetParam()});
@@ -94,7 +94,7 @@ TEST_P(CodecTest, BlocksTogetherAreTheSameAsAlone) {
     std::vector<StoredPayload> stored;
     for (std::size_t i = 0; i < raws.size(); ++i) {
       EXPECT_EQ(payloads[i], codec.encode_one(raws[i], {GetParam()}));
-      stored.push_back({payloads[i], static_cast<std::uint32_t>(raws[i].size()), GetParam(), "test"});
+      stored.push_back({payloads[i], static_cast<std::uint32_t>(raws[i].size()), model_codec(GetParam()), "test"});
     }
     EXPECT_EQ(codec.decode(stored), raws);
   }
@@ -126,7 +126,7 @@ TEST_P(CodecTest, LaneLimitIsKept) {
   LanguageModelCodec codec(small_model(), std::make_shared<ThreadPool>(1));
   const Bytes raw = sample_text(6000, 3);
   const Bytes payload = codec.encode_one(raw, {GetParam(), 2});
-  EXPECT_EQ(payload[2], 1);  // log2 of the lanes, after a count of two bytes
+  EXPECT_EQ(payload[3], 1);  // log2 of the lanes, after a count of two bytes and the overlap
   EXPECT_EQ(decode(codec, payload, raw.size()), raw);
   EXPECT_EQ(codec.lane_limit(0), 1u);
   EXPECT_EQ(codec.lane_limit(std::uint64_t{1} << 60), kMaxLanes);
@@ -170,9 +170,35 @@ TEST_P(CodecTest, AbsurdCountsAreRefused) {
   const auto pool = std::make_shared<ThreadPool>(1);
   LanguageModelCodec codec(small_model(), pool);
   for (const Bytes& payload :
-       {Bytes{0xff, 0xff, 0xff, 0xff, 0x0f, 0}, Bytes{10, 40}, Bytes{10, 11}, Bytes{10, 1}, Bytes{}}) {
+       {Bytes{0xff, 0xff, 0xff, 0xff, 0x0f, 0}, Bytes{10, 3, 40}, Bytes{10, 3, 11}, Bytes{10, 3, 1}, Bytes{10, 13, 0},
+        Bytes{10, 0xff, 0xff, 0xff, 0xff, 0x7f, 0}, Bytes{}}) {
     EXPECT_THROW(decode(codec, payload, 100), Error);
   }
+}
+
+// As other writers may write it.
+TEST_P(CodecTest, ChunksMayOverlapByAnyNumberOfTokens) {
+  LanguageModelCodec codec(small_model(), std::make_shared<ThreadPool>(2));
+  const Bytes raw = sample_text(1500, 11);
+  const std::uint32_t context = small_model()->config.context;
+  std::vector<Bytes> payloads;
+  for (std::uint32_t overlap = 0; overlap <= context / 2; ++overlap) {
+    SCOPED_TRACE(overlap);
+    payloads.push_back(codec.encode_one(raw, {GetParam(), kMaxLanes, overlap}));
+    EXPECT_EQ(decode(codec, payloads.back(), raw.size()), raw);
+  }
+  EXPECT_EQ(codec.encode_one(raw, {GetParam()}), payloads[context / 8]);
+  // All side by side; and codecs 3 and 4, which are those without an overlap and without the field.
+  std::vector<StoredPayload> stored;
+  for (const Bytes& payload : payloads) {
+    stored.push_back({payload, static_cast<std::uint32_t>(raw.size()), model_codec(GetParam()), "test"});
+  }
+  Bytes older = payloads[0];
+  ASSERT_EQ(older[2], 0);  // after a count of two bytes
+  older.erase(older.begin() + 2);
+  if (GetParam() == TokenCoder::kRange) stored.push_back({older, stored[0].raw_bytes, Codec::kModelRange, "test"});
+  if (GetParam() == TokenCoder::kRanks) stored.push_back({older, stored[0].raw_bytes, Codec::kModelRanks, "test"});
+  EXPECT_EQ(codec.decode(stored), std::vector<Bytes>(stored.size(), raw));
 }
 
 INSTANTIATE_TEST_SUITE_P(Coders, CodecTest, testing::Values(TokenCoder::kRange, TokenCoder::kRanks, TokenCoder::kMixed),

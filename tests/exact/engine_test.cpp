@@ -29,12 +29,12 @@ Hash hash_table(const Kernels& kernels, const float* logits, std::uint32_t vocab
 
 TableHashes prefill_hashes(Engine& engine, const Chunks& chunks) {
   TableHashes hashes;
-  std::vector<std::span<const TokenId>> spans;
+  std::vector<PrefillChunk> whole;
   for (const auto& chunk : chunks) {
     hashes.emplace_back(chunk.size());
-    spans.push_back(chunk);
+    whole.push_back({chunk});
   }
-  engine.prefill(spans, [&](std::size_t chunk, std::size_t position, int, const float* logits) {
+  engine.prefill(whole, [&](std::size_t chunk, std::size_t position, int, const float* logits) {
     hashes[chunk][position] = hash_table(engine.kernels(), logits, engine.model().config.vocabulary_size);
   });
   return hashes;
@@ -75,6 +75,54 @@ TableHashes step_hashes(Engine& engine, const Chunks& chunks, std::size_t lanes)
       }
     }
   }
+}
+
+/// Each chunk's first `known` tokens (fewer if it is shorter) are only read, by one prefill; steps do the rest.
+TableHashes read_and_step_hashes(Engine& engine, const Chunks& chunks, std::size_t known) {
+  TableHashes hashes;
+  KvCachePool caches(engine.model().config, chunks.size());
+  std::vector<PrefillChunk> read;
+  std::vector<std::size_t> positions;
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    hashes.emplace_back(chunks[i].size());
+    positions.push_back(std::min(known, chunks[i].size()));
+    read.push_back({std::span(chunks[i]).first(positions[i]), positions[i], &caches[i]});
+  }
+  engine.prefill(read, nullptr);
+  while (true) {
+    std::vector<StepInput> inputs;
+    std::vector<std::size_t> active;
+    for (std::size_t i = 0; i < chunks.size(); ++i) {
+      if (positions[i] == chunks[i].size()) continue;
+      inputs.push_back({&caches[i], chunks[i][positions[i] - 1], false});
+      active.push_back(i);
+    }
+    if (inputs.empty()) return hashes;
+    engine.step(inputs, [&](std::size_t input, int, const float* logits) {
+      const std::size_t i = active[input];
+      hashes[i][positions[i]] = hash_table(engine.kernels(), logits, engine.model().config.vocabulary_size);
+    });
+    for (const std::size_t i : active) ++positions[i];
+  }
+}
+
+/// The same by prefill alone.
+TableHashes read_and_prefill_hashes(Engine& engine, const Chunks& chunks, std::size_t known) {
+  TableHashes hashes;
+  std::vector<PrefillChunk> partly;
+  for (const auto& chunk : chunks) {
+    hashes.emplace_back(chunk.size());
+    partly.push_back({chunk, std::min(known, chunk.size())});
+  }
+  engine.prefill(partly, [&](std::size_t chunk, std::size_t position, int, const float* logits) {
+    hashes[chunk][position] = hash_table(engine.kernels(), logits, engine.model().config.vocabulary_size);
+  });
+  return hashes;
+}
+
+TableHashes without_first(TableHashes hashes, std::size_t count) {
+  for (auto& chunk : hashes) std::fill_n(chunk.begin(), std::min(count, chunk.size()), Hash{});
+  return hashes;
 }
 
 Chunks random_chunks(std::mt19937_64& random, const ModelConfig& config, std::size_t count) {
@@ -125,6 +173,10 @@ TableHashes expect_all_ways_equal(const std::shared_ptr<const Model>& model,
       EXPECT_EQ(prefill_hashes(engine, chunks), expected);
       EXPECT_EQ(step_hashes(engine, chunks, 1), expected);
       EXPECT_EQ(step_hashes(engine, chunks, 4), expected);
+      for (const std::size_t known : {1, 5}) {
+        EXPECT_EQ(read_and_step_hashes(engine, chunks, known), without_first(expected, known));
+        EXPECT_EQ(read_and_prefill_hashes(engine, chunks, known), without_first(expected, known));
+      }
     }
   }
   return expected;

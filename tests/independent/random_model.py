@@ -9,8 +9,9 @@ import struct
 
 from reference_model import Chunk, Model, frequencies, np, sha256
 
-LAYERS, HEADS, KV_HEADS, HEAD_WIDTH, WIDTH, FEED_FORWARD, CONTEXT = 4, 6, 2, 12, 28, 20, 13
-TEXT_BYTES = CONTEXT * 8 * 4 + 31  # four lanes, and a chunk that is not full
+LAYERS, HEADS, KV_HEADS, HEAD_WIDTH, WIDTH, FEED_FORWARD, CONTEXT = 4, 6, 2, 12, 28, 20, 17
+CHUNK = CONTEXT - CONTEXT // 8  # two tokens are read again
+TEXT_BYTES = CHUNK * 8 * 4 + 31  # four lanes, and a chunk that is not full
 MIXED_LANES, MIXED_CHUNKS_OF_A_LANE = 8, 16
 PRINTABLE = range(0x20, 0x7f)
 
@@ -69,16 +70,18 @@ def write_model(path, seed):
         file.write(frame + sha256(frame) + b''.join(sections))
 
 
-def draw_text(model, rng, size):
-    """From the model itself, so that it predicts it well."""
-    text, printable = b'', [token for token, content in enumerate(model.tokens) if is_printable(content)]
-    while len(text) < size:
-        chunk, token = Chunk(model), model.begin
-        for _ in range(min(model.context, size - len(text))):
-            table = frequencies(chunk.logits([token])[0])[printable]
-            token = rng.choices(printable, table.tolist())[0]
-            text += model.tokens[token]
-    return text
+def draw_text(model, rng, size, before=b''):
+    """What follows a text, from the model itself, so that it predicts it well."""
+    printable = [token for token, content in enumerate(model.tokens) if is_printable(content)]
+    tokens = [model.tokens.index(bytes((byte,))) for byte in before[CHUNK - model.context:]]
+    known, size = len(tokens), len(tokens) + size
+    while len(tokens) < size:
+        chunk, inputs = Chunk(model), [model.begin] + tokens[CHUNK - model.context:]
+        for _ in range(min(CHUNK, size - len(tokens))):
+            table = frequencies(chunk.logits(inputs)[-1])[printable]
+            inputs = rng.choices(printable, table.tolist())
+            tokens += inputs
+    return b''.join(model.tokens[token] for token in tokens[known:])
 
 
 def write_text(path, model_path, seed):
@@ -92,11 +95,11 @@ def write_mixed_text(path, model_path, seed):
     often write to the same place in the same step, and not always the same. Then each lane has a line again and again, then an
     end that all lanes share; in the last lane it comes a little earlier, so the others' matches reach the end of the block."""
     model, rng, text = Model(model_path), random.Random(seed), b''
-    body, tail = (draw_text(model, rng, chunks * CONTEXT) for chunks in (MIXED_CHUNKS_OF_A_LANE - 6, 2))
-    lines = 4 * (draw_text(model, rng, CONTEXT - 1) + b'\n')
+    body, tail = (draw_text(model, rng, chunks * CHUNK) for chunks in (MIXED_CHUNKS_OF_A_LANE - 6, 2))
+    lines = 4 * (draw_text(model, rng, CHUNK - 1) + b'\n')
     for _ in range(MIXED_LANES):
-        for first in range(0, len(body), CONTEXT):
-            chunk = body[first:first + CONTEXT] if rng.random() < 0.25 else draw_text(model, rng, CONTEXT)
+        for first in range(0, len(body), CHUNK):
+            chunk = body[first:first + CHUNK] if rng.random() < 0.15 else draw_text(model, rng, CHUNK, text)
             text += bytes(rng.choice(body + b'\n\n\n') if rng.random() < 0.03 else byte for byte in chunk)
         text += lines + tail
     with open(path, 'wb') as file:

@@ -1,4 +1,4 @@
-"""Decodes blocks of the codecs 3 to 6 of an archive, a second implementation: from docs/format.md alone, on reference_model.py
+"""Decodes blocks of the codecs 3 to 9 of an archive, a second implementation: from docs/format.md alone, on reference_model.py
 reference_adapter.py and reference_memory.py."""
 import bz2
 import struct
@@ -7,7 +7,13 @@ from reference_adapter import read_adapter
 from reference_memory import Memory
 from reference_model import Chunk, check, frequencies, np, sha256
 
-MODEL_RANKS, MODEL_MIXED, MEMORY = 4, 5, 6
+RANGE, RANKS, MIXED = range(3)  # coders
+MEMORY, OVERLAPPING = 6, 7      # codecs; the latter is the first whose chunks overlap
+
+
+def coder_of(codec):
+    """Of a codec of the language model."""
+    return codec - (OVERLAPPING if codec >= OVERLAPPING else 3)
 
 
 def read_varint(data, offset):
@@ -86,41 +92,50 @@ def read_streams(payload, offset, lanes):
     return [RangeDecoder(payload[starts[l]:starts[l + 1]]) for l in range(lanes)]
 
 
-def decode_alone(model, sources, chunk_sizes):
-    """Codecs 3 and 4: the tokens, lane by lane."""
-    tokens, chunks, lanes = [], len(chunk_sizes), len(sources)
-    for l, source in enumerate(sources):
-        for size in chunk_sizes[l * chunks // lanes:(l + 1) * chunks // lanes]:
-            chunk, token = Chunk(model), model.begin
-            for _ in range(size):
-                token = source.token(chunk.logits([token])[0])
-                tokens.append(token)
+class Reader:
+    """The model along a lane, chunk by chunk; `before` are the lane's tokens so far."""
+
+    def __init__(self, model, chunk_size, overlap):
+        self.model, self.chunk_size, self.overlap = model, chunk_size, overlap
+
+    def logits(self, before):
+        """Of the next token."""
+        if len(before) % self.chunk_size > 0:
+            return self.chunk.logits(before[-1:])[0]
+        self.chunk = Chunk(self.model)
+        return self.chunk.logits([self.model.begin] + (before[-self.overlap:] if self.overlap > 0 else []))[-1]
+
+
+def decode_alone(sources, readers, lanes):
+    """Codecs 3, 4, 7 and 8: the tokens, lane by lane."""
+    tokens = []
+    for source, reader, (start, end) in zip(sources, readers, lanes):
+        while len(tokens) < end:
+            tokens.append(source.token(reader.logits(tokens[start:])))
     return tokens
 
 
-def decode_mixed(model, sources, chunk_sizes, context):
-    """Codec 5: the tokens, all lanes in step."""
-    lanes = len(sources)
-    starts = [sum(chunk_sizes[:l * len(chunk_sizes) // lanes]) for l in range(lanes + 1)]
-    memory = Memory(model.tokens, list(zip(starts, starts[1:])), with_model=True)
-    chunks, trees = {}, {}  # of each lane
+def decode_mixed(model, sources, readers, lanes, learned_weights):
+    """Codecs 5 and 9: the tokens, all lanes in step."""
+    memory = Memory(model.tokens, lanes, with_model=True, learned_weights=learned_weights)
+    trees = {}  # of each lane
     while active := memory.active_lanes():
         for l in active:
-            if memory.t % context == 0:
-                chunks[l], token = Chunk(model), model.begin
-            else:
-                token = memory.symbols[memory.lanes[l][0] + memory.t - 1]
-            trees[l] = CodeTree(chunks[l].logits([token])[0])
+            start = lanes[l][0]
+            trees[l] = CodeTree(readers[l].logits(memory.symbols[start:start + memory.t]))
         memory.step(lambda l, zero: sources[l].decision(zero), lambda l, i, p: trees[l].zero(i, p))
     return memory.symbols
 
 
 def decode_model_block(model, codec, payload, context):
-    """The raw bytes of a block of codec 3, 4 or 5, and its number of lanes."""
+    """The raw bytes of a block of the language model, and its number of lanes."""
     count, offset = read_varint(payload, 0)
-    chunk_sizes = [min(context, count - first) for first in range(0, count, context)]
-    lanes, offset = read_lanes(payload, offset, len(chunk_sizes))
-    if codec == MODEL_RANKS:
+    overlap, offset = read_varint(payload, offset) if codec >= OVERLAPPING else (0, offset)
+    check(2 * overlap <= context, 'chunks overlap by more than half the context')
+    chunk_size = context - overlap
+    chunks = -(-count // chunk_size)
+    lanes, offset = read_lanes(payload, offset, chunks)
+    if coder_of(codec) == RANKS:
         size, offset = read_varint(payload, offset)
         stream = bz2.BZ2Decompressor()
         ranks = stream.decompress(payload[offset:])
@@ -128,10 +143,12 @@ def decode_model_block(model, codec, payload, context):
         sources = [Ranks(ranks)] * lanes  # one after another, the lanes hold the tokens in order
     else:
         sources = read_streams(payload, offset, lanes)
-    if codec == MODEL_MIXED:
-        tokens = decode_mixed(model, sources, chunk_sizes, context)
+    starts = [min(l * chunks // lanes * chunk_size, count) for l in range(lanes + 1)]
+    places, readers = list(zip(starts, starts[1:])), [Reader(model, chunk_size, overlap) for _ in range(lanes)]
+    if coder_of(codec) == MIXED:
+        tokens = decode_mixed(model, sources, readers, places, codec >= OVERLAPPING)
     else:
-        tokens = decode_alone(model, sources, chunk_sizes)
+        tokens = decode_alone(sources, readers, places)
     return b''.join(model.tokens[token] for token in tokens), lanes
 
 
@@ -161,7 +178,7 @@ def decode(archive_path, model, out_path):
         archive = file.read()
     header, footer = archive[:104], archive[-88:]
     magic, version, coder, _, numerics, context, _, adapter_bytes, weights, tokenizer = struct.unpack('<8sHBBIIIQ32s32s', header[:96])
-    check(magic == b'\x89FZD\r\n\x1a\n' and version in (1, 2, 3) and header[96:] == sha256(header[:96])[:8], 'bad header')
+    check(magic == b'\x89FZD\r\n\x1a\n' and version in (1, 2, 3, 4) and header[96:] == sha256(header[:96])[:8], 'bad header')
     uses_model = context > 0
     if uses_model:
         check_model(model, (coder, numerics, context, weights, tokenizer))
@@ -181,7 +198,7 @@ def decode(archive_path, model, out_path):
         check(block_id == block and raw_offset == len(corpus), 'a block out of order')
         payload = archive[offset + 56:offset + 56 + payload_bytes]
         check(payload_check == sha256(payload)[:8], 'bad payload')
-        check(uses_model and codec == coder + 3 or codec == MEMORY, 'a block of codec %d, which is not decoded here' % codec)
+        check(codec == MEMORY or uses_model and 3 <= codec <= OVERLAPPING + MIXED and coder_of(codec) == coder, 'a block of codec %d, which is not decoded here' % codec)
         if codec == MEMORY:
             raw, lanes = decode_memory_block(payload, raw_bytes)
         else:
@@ -192,8 +209,9 @@ def decode(archive_path, model, out_path):
         print('block %d: codec %d, %d bytes, lanes: %d: hash agrees' % (block, codec, raw_bytes, lanes))
     check(offset == end and len(corpus) == corpus_bytes, 'the blocks do not fill their place')
     codecs = {codec for codec, _ in blocks}
-    check((coder + 3 in codecs) == uses_model, 'a model in the header that no block has')
-    check(version == (3 if adapter_bytes else 2 if codecs & {MODEL_MIXED, MEMORY} else 1), 'not the lowest version that has these codecs')
+    check((codecs != {MEMORY}) == uses_model, 'a model in the header that no block has')
+    lowest = 4 if max(codecs) >= OVERLAPPING else 3 if adapter_bytes else 2 if max(codecs) >= 5 else 1
+    check(version == lowest, 'not the lowest version that has these codecs')
     with open(out_path, 'wb') as file:
         file.write(corpus)
     return blocks

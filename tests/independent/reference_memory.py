@@ -452,6 +452,9 @@ class MatchView:
 
 # ---- Section 19
 
+# Of histories, candidates, matches, the model, and of the last mixer.
+EVEN_WEIGHTS = 9830, 9830, 9830, 32768, [65536 // 5] * 5
+LEARNED_WEIGHTS = 5000, 7000, 9400, 45000, [9600, 15700, 16300, 11800, 9400]
 SHARES = [65536, 46341, 32768, 23170, 16384, 11585, 8192, 5793, 4096, 2896, 2048]
 WEIGHT_LIMIT = 2 ** 19 - 1
 
@@ -523,7 +526,7 @@ class LaneStep:
 class Memory:
     """The memory of a block. `contents` holds the bytes of each symbol, `lanes` where each lane begins and ends."""
 
-    def __init__(self, contents, lanes, with_model, seed=0):
+    def __init__(self, contents, lanes, with_model, learned_weights=False, seed=0):
         count, size = lanes[-1][1], lanes[-1][1].bit_length()
         self.contents, self.lanes, self.with_model, self.random = contents, lanes, with_model, random.Random(seed)
         self.levels = Levels(len(contents))
@@ -536,9 +539,10 @@ class Memory:
         self.histories = [HistoryTable(limit(size + 1, 10, 18)) for _ in range(12)]
         self.candidates = [CandidateTable(limit(size, 10, 20)) for _ in range(candidate_count)]
         self.matches = [MatchTable(m, limit(size, 10, 22), self.symbols, lanes) for m in shortest]
-        weights = [9830] * (12 + candidate_count + len(shortest)) + [32768] * with_model + [0]
+        history, candidate, match, model, final = LEARNED_WEIGHTS if learned_weights else EVEN_WEIGHTS
+        weights = [history] * 12 + [candidate] * candidate_count + [match] * len(shortest) + [model] * with_model + [0]
         self.mixers = [Mixer(weights) for _ in range(5)]
-        self.last_mixer = Mixer([65536 // 5] * 5)
+        self.last_mixer = Mixer(final)
         self.refinements = [Map(lambda entry: SQUASH[logit((entry[1] - 16) * KNOT)]) for _ in range(2)]
 
     def shuffled(self, items):

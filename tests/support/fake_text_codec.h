@@ -56,7 +56,7 @@ class FakeTextCodec final : public shard::TextCodec {
 
   Bytes unpack(const shard::StoredPayload& block) const {
     const ByteSpan payload = block.payload;
-    if (payload[0] != (static_cast<std::uint8_t>(block.coder) ^ adapter_mark_)) {
+    if (payload[0] != (static_cast<std::uint8_t>(shard::token_coder(block.codec)) ^ adapter_mark_)) {
       fail(ErrorCode::kCorrupt, "{}: another coder or adapter", block.source);
     }
     Bytes raw(block.raw_bytes);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Made the golden archives of format versions 1 to 3, numerics version 1, memory version 1. The files of version 1 are from a
-# program that had no version 2 yet. Not run again for a released version: its files stay as they are. A new
+# Made the golden archives of format versions 1 to 4, numerics version 1, memory version 1. The files of a version are from a
+# program that had no later one. Not run again for a released version: its files stay as they are. A new
 # version gets files of its own beside them.
 #   make.sh PROGRAM OUTPUT_DIR
 set -eu
@@ -48,6 +48,13 @@ find golden -exec touch -h -d '2026-11-21 00:00:00 UTC' {} +
 "${FZ_PYTHON_WITH_NUMPY:-python3}" -B "$independent/random_adapter.py" "$model" 19 adapter.fza
 "$program" compress golden -o "$output/v3-adapter.fz" -q --force --adapter adapter.fza
 rm adapter.fza
+"$program" compress golden -o "$output/v4-mixed.fz" -q --force
+# Several chunks and lanes; of versions 1, 2 and 4.
+mkdir -p "$output/long"
+cat "$tests/../docs/format.md" "$tests/../docs/numerics.md" | head -c 50000 > long.txt
+for coder in range mixed; do "$program" compress long.txt -o "$output/long/v4-$coder.fz" -q --force --coder $coder; done
+sha256sum long.txt > "$output/long/SHA256SUMS"
+rm long.txt
 (find golden -type f | LC_ALL=C sort | xargs sha256sum) > "$output/SHA256SUMS"
 chmod 0755 .
 find . -printf '%P %m %y %l\n' | sort > "$output/TREE"

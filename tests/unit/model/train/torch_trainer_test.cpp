@@ -58,9 +58,10 @@ class TorchTrainerTest : public testing::Test {
   double engine_bits(const std::vector<Tokens>& chunks, std::shared_ptr<const Adapter> adapter = nullptr) const {
     ThreadPool pool(1);
     Engine engine(model_, choose_kernels(), pool, std::move(adapter));
-    const std::vector<ChunkTokens> spans(chunks.begin(), chunks.end());
+    std::vector<PrefillChunk> whole;
+    for (const Tokens& chunk : chunks) whole.push_back({chunk});
     double bits = 0;
-    engine.prefill(spans, [&](std::size_t chunk, std::size_t position, int, const float* logits) {
+    engine.prefill(whole, [&](std::size_t chunk, std::size_t position, int, const float* logits) {
       double sum = 0;
       for (std::uint32_t i = 0; i < model_->config.vocabulary_size; ++i) sum += std::exp2(double{logits[i]});
       bits += std::log2(sum) - double{logits[chunks[chunk][position]]};
