@@ -193,10 +193,14 @@ struct Engine::State {
     }
   }
 
-  void attention_half(Scratch& s, std::size_t layer, std::span<const Row> rows, float* x) const {
-    const std::size_t attended_width = std::size_t{config().heads} * config().head_width;
+  void write_all_heads(Scratch& s, std::size_t layer, std::span<const Row> rows, const float* x) const {
     normed_product(s, x, rows.size(), model->layers[layer].attention_norm, layers[layer].query_key_value);
     for (std::size_t row = 0; row < rows.size(); ++row) write_heads(s, layer, row, rows[row]);
+  }
+
+  void attention_half(Scratch& s, std::size_t layer, std::span<const Row> rows, float* x) const {
+    const std::size_t attended_width = std::size_t{config().heads} * config().head_width;
+    write_all_heads(s, layer, rows, x);
     for (std::size_t begin = 0, end; begin < rows.size(); begin = end) {
       const StageScope stage(Stage::kAttention);
       end = begin + 1;
@@ -225,15 +229,21 @@ struct Engine::State {
     product_to_residual(s, x, rows, down);
   }
 
-  /// All of s.rows, embedded in s.residual, through the layers. Rows of one cache are consecutive and in order.
-  void run_layers(Scratch& s) const {
+  /// All of s.rows, embedded in s.residual, through the layers. Rows of one cache are consecutive and in order. The
+  /// results of the first `known` rows are not wanted.
+  void run_layers(Scratch& s, std::size_t known) const {
     const StageScope stage(Stage::kElementwise);
     for (std::size_t layer = 0; layer < layers.size(); ++layer) {
       for (std::size_t begin = 0; begin < s.rows.size(); begin += kBlockRows) {
         const std::size_t count = std::min(kBlockRows, s.rows.size() - begin);
+        const std::span<const Row> rows = std::span(s.rows).subspan(begin, count);
         float* x = s.residual.data() + begin * config().width;
-        attention_half(s, layer, std::span(s.rows).subspan(begin, count), x);
-        feed_forward_half(s, layer, count, x);
+        if (layer + 1 == layers.size() && begin + count <= known) {
+          write_all_heads(s, layer, rows, x);
+        } else {
+          attention_half(s, layer, rows, x);
+          feed_forward_half(s, layer, count, x);
+        }
       }
     }
   }
@@ -273,7 +283,7 @@ void Engine::prefill(std::span<const PrefillChunk> chunks, const ChunkVisitor& v
       state.embed(input, s.residual.data() + position * state.config().width);
       s.rows.push_back({&cache, position});
     }
-    state.run_layers(s);
+    state.run_layers(s, chunks[chunk].known);
     state.run_head(s, chunks[chunk].known,
                    [&](std::size_t row, const float* logits) { visitor(chunk, row, thread, logits); });
   });
@@ -300,7 +310,7 @@ void Engine::step(std::span<const StepInput> inputs, const StepVisitor& visitor)
       state.embed(token, s.residual.data() + (i - begin) * state.config().width);
       s.rows.push_back({&cache, cache.position++});
     }
-    state.run_layers(s);
+    state.run_layers(s, 0);
     state.run_head(s, 0, [&](std::size_t row, const float* logits) { visitor(begin + row, thread, logits); });
   });
 }

@@ -173,7 +173,7 @@ TableHashes expect_all_ways_equal(const std::shared_ptr<const Model>& model,
       EXPECT_EQ(prefill_hashes(engine, chunks), expected);
       EXPECT_EQ(step_hashes(engine, chunks, 1), expected);
       EXPECT_EQ(step_hashes(engine, chunks, 4), expected);
-      for (const std::size_t known : {1, 5}) {
+      for (const std::size_t known : {1, 5, 60}) {
         EXPECT_EQ(read_and_step_hashes(engine, chunks, known), without_first(expected, known));
         EXPECT_EQ(read_and_prefill_hashes(engine, chunks, known), without_first(expected, known));
       }
