@@ -110,7 +110,7 @@ TEST_F(Commands, RanksRoundTrip) {
   expect_success(run_tool({"compress", "c", "--coder", "ranks", "-q"}));
   const auto info = nlohmann::json::parse(run_tool({"info", "c.fz", "--json"}).out);
   EXPECT_EQ(info["model"]["token_coder"], "ranks");
-  EXPECT_GT(info["codecs"]["model-ranks"]["blocks"], 0);
+  EXPECT_GT(info["codecs"]["overlapping-ranks"]["blocks"], 0);
   expect_success(run_tool({"decompress", "c.fz", "-o", "out"}));
   EXPECT_TRUE(same("c", "out/c"));
 }
@@ -177,15 +177,15 @@ TEST_F(Commands, WithoutAModelTheMemoryCodesTextToo) {
 // An older program can read what it could have written.
 TEST_F(Commands, TheFormatVersionIsTheLowestThatFits) {
   const auto version_of = [](const std::vector<std::string>& options) {
-    std::vector<std::string> arguments = {"compress", "c/a.txt", "-o", "v.fz", "--force", "-q"};
+    std::vector<std::string> arguments = {"compress", "-o", "v.fz", "--force", "-q"};
     arguments.insert(arguments.end(), options.begin(), options.end());
     expect_success(run_tool(arguments));
     return nlohmann::json::parse(run_tool({"info", "v.fz", "--json"}, 0).out)["format_version"].get<int>();
   };
-  EXPECT_EQ(version_of({"--coder", "range"}), 1);
-  EXPECT_EQ(version_of({"--coder", "ranks"}), 1);
-  EXPECT_EQ(version_of({"--coder", "mixed"}), 2);
-  EXPECT_EQ(version_of({}), 2);
+  EXPECT_EQ(version_of({"c/a.txt"}), 4);
+  for (const char* coder : {"range", "ranks", "mixed"}) EXPECT_EQ(version_of({"c/a.txt", "--coder", coder}), 4);
+  EXPECT_EQ(version_of({"c/a.txt", "--model", "none"}), 2);
+  EXPECT_EQ(version_of({"c/sub/noise"}), 1);
 }
 
 TEST_F(Commands, ListAndInfoNeedNoModel) {
@@ -205,7 +205,7 @@ TEST_F(Commands, ListAndInfoNeedNoModel) {
   EXPECT_EQ(info["raw_bytes"], 220'003);
   EXPECT_EQ(info["archive_bytes"], std::filesystem::file_size("c.fz"));
   EXPECT_EQ(info["files"], 5);
-  EXPECT_GT(info["codecs"]["model-mixed"]["blocks"], 0);
+  EXPECT_GT(info["codecs"]["overlapping-mixed"]["blocks"], 0);
   EXPECT_EQ(info["codecs"]["stored"]["blocks"], 2);
   EXPECT_NE(run_tool({"info", "c.fz"}, 0).out.find("220003 -> "), std::string::npos);
   expect_success(run_tool({"verify", "--quick", "c.fz"}, 0));

@@ -88,8 +88,8 @@ Bytes resealed(Bytes bytes, std::size_t checked_bytes, std::size_t check_bytes) 
 
 TEST(ArchiveFormat, LaterVersionIsUnsupported) {
   Bytes bytes = serialize_header(sample_header());
-  bytes[8] = 4;
-  expect_error(ErrorCode::kUnsupported, "format version 4", [&] { parse_header(resealed(bytes, 96, 8), "a"); });
+  bytes[8] = kFormatVersion + 1;
+  expect_error(ErrorCode::kUnsupported, fmt::format("format version {}", kFormatVersion + 1), [&] { parse_header(resealed(bytes, 96, 8), "a"); });
 }
 
 TEST(ArchiveFormat, HostileHeaders) {
@@ -108,8 +108,8 @@ TEST(ArchiveFormat, HostileHeaders) {
 TEST(ArchiveFormat, HostileBlocks) {
   const auto parse_with = [](BlockHeader block) { parse_block_header(serialize_block_header(block), "a", 0); };
   BlockHeader block = sample_block();
-  block.codec = static_cast<Codec>(7);
-  expect_error(ErrorCode::kCorrupt, "codec 7", [&] { parse_with(block); });
+  block.codec = static_cast<Codec>(codec_count(kFormatVersion));
+  expect_error(ErrorCode::kCorrupt, fmt::format("codec {}", codec_count(kFormatVersion)), [&] { parse_with(block); });
   block = sample_block();
   block.raw_bytes = kMaxBlockBytes + 1;
   expect_error(ErrorCode::kCorrupt, "raw range", [&] { parse_with(block); });

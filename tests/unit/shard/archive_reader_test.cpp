@@ -82,7 +82,7 @@ TEST(ArchiveReader, ReadsWhatWasWritten) {
   EXPECT_EQ(reader.archive_bytes(), sample.size);
   EXPECT_EQ(reader.entries(), sample.entries());
   EXPECT_EQ(reader.blocks().size(), 3u);
-  EXPECT_EQ(reader.blocks()[0].codec, Codec::kModelRange);
+  EXPECT_EQ(reader.blocks()[0].codec, Codec::kOverlappingRange);
   EXPECT_EQ(reader.blocks()[2].codec, Codec::kStored);
   EXPECT_EQ(sample.decode_all(sample.path), sample.a + sample.b);
 }
