@@ -90,8 +90,8 @@ Sample read_sample(Coder& coder, const char* path, std::size_t most_bytes) {
   fz::Bytes raw = fz::read_file(path, std::uint64_t{1} << 32);
   raw.resize(std::min(raw.size(), most_bytes));
   Sample sample;
-  sample.block = fz::shard::cut_tokens(coder.tokenizer.encode(raw),
-                                        fz::shard::Chunking::of_context(coder.model->config.context));
+  sample.block =
+      fz::shard::cut_tokens(coder.tokenizer.encode(raw), fz::shard::Chunking::of_context(coder.model->config.context));
   const std::size_t count = sample.block.tokens.size();
   const auto depth = static_cast<std::size_t>(coder.alphabet.depth());
   sample.zeros.resize(count * depth);
@@ -118,7 +118,8 @@ struct Measured {
 Measured code(const Coder& coder, const Sample& sample, std::uint64_t left_out, bool with_memory) {
   const auto start = std::chrono::steady_clock::now();
   const auto depth = static_cast<std::size_t>(coder.alphabet.depth());
-  Memory memory(coder.alphabet, sample.block.lanes, {.with_model = true, .first_weights = fz::memory::kLearnedWeights, .left_out = left_out});
+  Memory memory(coder.alphabet, sample.block.lanes,
+                {.with_model = true, .first_weights = fz::memory::kLearnedWeights, .left_out = left_out});
   double bits = 0;
   for (std::uint32_t step = 0; step < fz::shard::longest_lane(sample.block.lanes); ++step) {
     for (std::size_t lane = 0; lane < sample.block.lanes.size(); ++lane) {

@@ -204,7 +204,9 @@ void add_model_train(CLI::App& group, Context& context) {
   add("--head-width", shape.head_width, "Elements of a head; default: 64", "N")->check(CLI::Range(4, 256));
   add("--feed-forward-width", shape.feed_forward_width, "Elements within the feed-forward part; default: 704", "N")
       ->check(width);
-  add("--context", shape.context, "Tokens of a chunk; default: 512, or what the model that is gone on from has at most", "N")->check(width);
+  add("--context", shape.context, "Tokens of a chunk; default: 512, or what the model that is gone on from has at most",
+      "N")
+      ->check(width);
   add("--rope-theta", shape.rope_theta, "Base of the rotary embedding; default: 10000", "X")
       ->check(CLI::Range(1.0, 1e9));
   add("--rate", options->pass.learning_rate, "Learning rate; default: 0.003", "X")->check(CLI::Range(1e-8, 1.0));

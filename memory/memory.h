@@ -23,7 +23,7 @@ using Probability = std::uint16_t;
 class Memory {
  public:
   struct Options {
-    bool with_model = false;                ///< mix() is given the model's probabilities.
+    bool with_model = false;  ///< mix() is given the model's probabilities.
     FirstWeights first_weights = kEvenWeights;
     const MixerKernels* kernels = nullptr;  ///< Null: the best that this CPU has.
     std::uint32_t shuffle_seed = 0;         ///< For tests: visits the lanes in another order where it must not matter.

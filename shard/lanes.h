@@ -28,7 +28,8 @@ inline std::uint32_t longest_lane(const std::vector<Lane>& lanes) {
 }
 
 /// Lanes the encoder chooses: a power of two, at most `limit`.
-inline std::uint32_t choose_lane_count(std::uint32_t tokens, std::uint32_t chunk_size, std::uint32_t limit = kMaxLanes) {
+inline std::uint32_t choose_lane_count(std::uint32_t tokens, std::uint32_t chunk_size,
+                                       std::uint32_t limit = kMaxLanes) {
   const std::uint32_t chunks = tokens / chunk_size;
   const std::uint32_t wanted =
       chunks >= kManyLanes * kChunksForManyLanes ? kManyLanes : std::clamp(chunks / kChunksForFewLanes, 1u, kFewLanes);

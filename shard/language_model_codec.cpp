@@ -124,8 +124,7 @@ LanguageModelCodec::~LanguageModelCodec() = default;
 std::vector<Bytes> LanguageModelCodec::encode(std::span<const ByteSpan> raws, const EncodeSettings& settings) {
   State& state = *state_;
   std::vector<TokenBlock> blocks(raws.size());
-  state.pool->parallel_for(raws.size(),
-                           [&](std::size_t i, int) { blocks[i] = state.tokenize(raws[i], settings); });
+  state.pool->parallel_for(raws.size(), [&](std::size_t i, int) { blocks[i] = state.tokenize(raws[i], settings); });
   const std::vector<Bytes> bodies = settings.coder == TokenCoder::kRange ? encode_with_ranges(*state.engine, blocks)
                                     : settings.coder == TokenCoder::kRanks
                                         ? encode_with_ranks(*state.engine, blocks)

@@ -23,7 +23,8 @@ namespace fz::shard {
 struct EncodeSettings {
   TokenCoder coder = TokenCoder::kMixed;
   std::uint32_t lane_limit = kMaxLanes;  ///< Most lanes of a block: bounds what a decoder needs.
-  std::optional<std::uint32_t> overlap = std::nullopt;  ///< Of chunks, in tokens, at most half the context; default: what pays.
+  /// Of chunks, in tokens, at most half the context; default: what pays.
+  std::optional<std::uint32_t> overlap = std::nullopt;
 };
 
 /// A block's payload on its way back.

@@ -30,9 +30,9 @@ void keep_freed_memory(int up_to_bytes) {
   ::mallopt(M_MMAP_THRESHOLD, up_to_bytes);
   ::mallopt(M_TRIM_THRESHOLD, up_to_bytes);
 }
-constexpr int kKeptInTraining = 1 << 30;
+constexpr int kKeptInTrainingBytes = 1 << 30;
 /// What the C library does by itself.
-constexpr int kKeptOtherwise = 128 << 10;
+constexpr int kKeptOtherwiseBytes = 128 << 10;
 
 std::span<float> span_of(const Tensor& tensor) {
   return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
@@ -55,7 +55,7 @@ class TorchTrainer final : public Trainer {
         begin_token_(model.config.begin_token),
         device_(at::kCPU),
         network_(model, settings, device_, fastest_type(device_)) {
-    keep_freed_memory(kKeptInTraining);
+    keep_freed_memory(kKeptInTrainingBytes);
     const std::int64_t count = network_.parameters().numel();
     first_moment_ = at::zeros({count});
     second_moment_ = at::zeros({count});
@@ -63,7 +63,7 @@ class TorchTrainer final : public Trainer {
 
   /// What comes after training has a limit of its own.
   ~TorchTrainer() override {
-    keep_freed_memory(kKeptOtherwise);
+    keep_freed_memory(kKeptOtherwiseBytes);
     ::malloc_trim(0);
   }
 

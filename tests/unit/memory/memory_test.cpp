@@ -121,9 +121,11 @@ TEST_P(MemoryEquality, KernelsThreadsAndOrderOfLanes) {
   for (const std::uint32_t lanes : {1u, 4u, 32u}) {
     for (const bool with_model : {false, true}) {
       SCOPED_TRACE(testing::Message() << lanes << " lanes, model " << with_model);
-      const Outcome expected = code(alphabet, text, lanes, {{with_model, kEvenWeights, &kBaselineMixerKernels, 0}, 0, 0});
-      for (const Way& way : {Way{{with_model, kEvenWeights, nullptr, 0}, 0, 0}, Way{{with_model, kEvenWeights, nullptr, 11}, 0, 22},
-                             Way{{with_model, kEvenWeights, nullptr, 33}, 1, 0}, Way{{with_model, kEvenWeights, nullptr, 44}, 3, 55}}) {
+      const Outcome expected =
+          code(alphabet, text, lanes, {{with_model, kEvenWeights, &kBaselineMixerKernels, 0}, 0, 0});
+      for (const Way& way :
+           {Way{{with_model, kEvenWeights, nullptr, 0}, 0, 0}, Way{{with_model, kEvenWeights, nullptr, 11}, 0, 22},
+            Way{{with_model, kEvenWeights, nullptr, 33}, 1, 0}, Way{{with_model, kEvenWeights, nullptr, 44}, 3, 55}}) {
         ASSERT_EQ(code(alphabet, text, lanes, way).probabilities, expected.probabilities)
             << way.threads << " threads, orders " << way.options.shuffle_seed << " and " << way.visit_seed;
       }

@@ -89,7 +89,8 @@ Bytes resealed(Bytes bytes, std::size_t checked_bytes, std::size_t check_bytes) 
 TEST(ArchiveFormat, LaterVersionIsUnsupported) {
   Bytes bytes = serialize_header(sample_header());
   bytes[8] = kFormatVersion + 1;
-  expect_error(ErrorCode::kUnsupported, fmt::format("format version {}", kFormatVersion + 1), [&] { parse_header(resealed(bytes, 96, 8), "a"); });
+  expect_error(ErrorCode::kUnsupported, fmt::format("format version {}", kFormatVersion + 1),
+               [&] { parse_header(resealed(bytes, 96, 8), "a"); });
 }
 
 TEST(ArchiveFormat, HostileHeaders) {

@@ -46,7 +46,8 @@ TEST(FallbackCodecs, RefuseAnotherSize) {
 TEST(BlockCodec, TheSmallestWins) {
   test::FakeTextCodec text;
   EXPECT_EQ(encode(bytes_of(test::make_text(5, 60000)), &text).header.codec, Codec::kOverlappingRange);
-  EXPECT_EQ(encode(bytes_of(test::make_text(5, 60000)), &text, TokenCoder::kRanks).header.codec, Codec::kOverlappingRanks);
+  EXPECT_EQ(encode(bytes_of(test::make_text(5, 60000)), &text, TokenCoder::kRanks).header.codec,
+            Codec::kOverlappingRanks);
   EXPECT_EQ(encode(bytes_of(test::make_noise(5, 60000)), nullptr).header.codec, Codec::kStored);
   const std::string noise = test::make_noise(6, 30000);
   EXPECT_EQ(encode(bytes_of(noise + noise), nullptr).header.codec, Codec::kZstd);
