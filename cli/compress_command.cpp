@@ -27,6 +27,7 @@ struct CompressOptions {
   std::string adapter_path;
   MemorizeOptions memorize;
   bool check_decode = false;
+  double checkpoint_after_seconds = 30;
   bool dry_run = false;
   WorkOptions work;
 };
@@ -179,7 +180,8 @@ void compress(const CompressOptions& options, const Context& context) {
         {job_directory, options.check_decode, part,
          [&memorization, job_directory](const shard::Plan& plan, shard::TextCodec& codec) {
            return memorization.make_adapter(job_directory, plan, codec);
-         }},
+         },
+         options.checkpoint_after_seconds},
         workplace.resources());
   };
   if (options.dry_run && !context.world.coordinates()) return;
@@ -214,6 +216,7 @@ void compress(const CompressOptions& options, const Context& context) {
     work.items = job.items();
     work.task = make_task();
     work.commit = [&](coordinator::DoneBlocks done) { job.commit(done); };
+    work.before_assign = [&](std::span<const BlockId> blocks) { job.begin_blocks(blocks); };
     work.raw_bytes_of = [&](BlockId id) { return job.plan().blocks[number(id)].raw_bytes; };
     work.phase = [&] { return memorization.phase(); };
     work.after_phase = [&] { memorization.report_outcome(); };
@@ -222,7 +225,13 @@ void compress(const CompressOptions& options, const Context& context) {
     work.done_raw_bytes = reused_raw_bytes;
     work.done_blocks = job.reused_blocks();
     work.done_stored_bytes = job.reused_stored_bytes();
-    coordinate(context, options.work, std::move(work));
+    try {
+      coordinate(context, options.work, std::move(work));
+    } catch (...) {
+      job.end_run();
+      throw;
+    }
+    job.end_run();
     if (!part) job.merge();
   }
   if (part) {
@@ -283,6 +292,12 @@ void add_compress(CLI::App& app, Context& context) {
       ->type_name("FILE");
   add_memorize_options(*command, options->memorize);
   command->add_flag("--check-decode", options->check_decode, "Decode each block after coding it, and compare");
+  command
+      ->add_option("--checkpoint-after", options->checkpoint_after_seconds,
+                   "A block that takes the model longer than this keeps what the model says of it in OUT.fz.job/, about "
+                   "8 bytes for each of its own, so that a run that is interrupted goes on within the block; default: 30")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, 1e9));
   command->add_flag("-n,--dry-run", options->dry_run,
                     "Only scan and plan, and estimate size, time and memory from samples; write nothing");
   add_work_options(*command, options->work);

@@ -122,6 +122,7 @@ void coordinate(const Context& context, const WorkOptions& options, BlockWork wo
       log_line(LogLevel::kDebug, "block {} done by rank {}", number(block.block), number(rank));
     }
   };
+  hooks.before_assign = work.before_assign;
   hooks.idle = [&] {
     throw_if_interrupted();
     if (work.phase) {

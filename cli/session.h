@@ -61,6 +61,8 @@ struct BlockWork {
   std::vector<coordinator::WorkItem> items;
   std::shared_ptr<worker::Task> task;  ///< Of rank 0's own worker.
   std::function<void(coordinator::DoneBlocks)> commit;
+  /// Of blocks that are about to be given to a rank.
+  std::function<void(std::span<const BlockId>)> before_assign = [](std::span<const BlockId>) {};
   std::function<std::uint64_t(BlockId)> raw_bytes_of;
   /// Called often; what it says is shown in place of the progress of the blocks.
   std::function<std::string()> phase = {};

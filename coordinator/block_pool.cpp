@@ -21,7 +21,22 @@ BlockPool::BlockPool(std::vector<WorkItem> items)
     FZ_CHECK(state.stage == Stage::kUnknown);
     state.stage = Stage::kOpen;
     state.is_cheap = item.is_cheap;
+    state.losses = static_cast<std::uint8_t>(std::min(item.deaths, kMostLosses));
+    if (item.deaths == 0) continue;
+    if (item.deaths >= kMostLosses) {
+      --waiting_;
+      set_aside(item.block);
+    } else {
+      (item.deaths == 1 ? again_ : at_last_).push_back(item.block);
+    }
   }
+  std::erase_if(items_, [](const WorkItem& item) { return item.deaths > 0; });
+}
+
+void BlockPool::set_aside(BlockId block) {
+  state_of(block).stage = Stage::kSetAside;
+  set_aside_.push_back(block);
+  --open_;
 }
 
 const BlockPool::State& BlockPool::state_of(BlockId block) const {
@@ -61,7 +76,8 @@ std::vector<BlockId> BlockPool::take(const comm::Ready& ready, std::size_t most)
       if (blocks.size() == capacity || (!blocks.empty() && item.is_cheap != is_cheap(blocks.front()))) break;
       blocks.push_back(item.block);
     }
-    if (blocks.empty()) take_alone(at_last_, blocks);
+    const bool is_anything_held = open_ > waiting_;
+    if (blocks.empty() && !is_anything_held) take_alone(at_last_, blocks);
   }
   for (const BlockId block : blocks) state_of(block).holders = 1;
   waiting_ -= blocks.size();
@@ -105,12 +121,7 @@ void BlockPool::lose(BlockId block) {
   if (state.stage != Stage::kOpen) return;
   ++state.losses;
   if (!waits) return;
-  if (state.losses >= kMostLosses) {
-    state.stage = Stage::kSetAside;
-    set_aside_.push_back(block);
-    --open_;
-    return;
-  }
+  if (state.losses >= kMostLosses) return set_aside(block);
   ++waiting_;
   (state.losses == 1 ? again_ : at_last_).push_back(block);
 }

@@ -15,15 +15,16 @@ namespace fz::coordinator {
 struct WorkItem {
   BlockId block{};
   bool is_cheap = false;  ///< Needs no model.
+  int deaths = 0;         ///< How many earlier runs died with it in work.
 };
 bool needs_model(std::span<const WorkItem> items);
 
 class BlockPool {
  public:
-  /// A block that so many ranks were lost with is set aside: it may be what kills them.
+  /// A block that so many ranks were lost with, or runs died with, is set aside: it may be what kills them.
   static constexpr int kMostLosses = 3;
 
-  /// Each block once.
+  /// Each block once; deaths count as losses.
   explicit BlockPool(std::vector<WorkItem> items);
 
   /// Neither done nor set aside.
@@ -35,8 +36,9 @@ class BlockPool {
   int holders(BlockId block) const;
   const std::vector<BlockId>& set_aside() const { return set_aside_; }
 
-  /// The next blocks, of one kind, in order; each now has a holder. A block that a rank was lost with comes alone: so
-  /// shows which one it was; after two of them, it comes last.
+  /// The next blocks, of one kind, in order; each now has a holder. A block that a rank was lost with comes alone; after
+  /// two of them it comes last, when nothing else is in work: so shows which one it was. None when all must wait for
+  /// that.
   std::vector<BlockId> take(const comm::Ready& ready, std::size_t most);
   /// A second rank works on a block that is held.
   void take_copy(BlockId block);
@@ -63,10 +65,11 @@ class BlockPool {
   bool is_waiting(BlockId block) const;
   /// One holder fewer; true when it waits again.
   bool release(State& state);
+  void set_aside(BlockId block);
   /// Takes the first that still waits; false when there is none.
   bool take_alone(std::deque<BlockId>& from, std::vector<BlockId>& blocks);
 
-  std::vector<WorkItem> items_;
+  std::vector<WorkItem> items_;  ///< Those without a loss at first.
   std::size_t next_ = 0;         ///< In items_: before it, everything was dealt at least once.
   std::deque<BlockId> again_;    ///< Given back once.
   std::deque<BlockId> at_last_;  ///< Given back more often.

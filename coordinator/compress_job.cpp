@@ -113,6 +113,8 @@ void CompressJob::open_journal(const Warn& warn) {
   finished_ = find_finished_blocks(*directory_, plan_, part_, warn);
   reused_blocks_ = finished_.size();
   require_trained_adapter();
+  attempts_ = std::make_unique<Attempts>(directory_->path() / shard::name_of_part(Attempts::kFileName, part_),
+                                         shard::plan_check(plan_), finished_);
   run_ = journal_->begin_run(directory_->last_run(part_));
 }
 
@@ -153,7 +155,7 @@ std::vector<WorkItem> CompressJob::items() const {
   std::vector<WorkItem> items;
   for (std::uint32_t i = 0; i < plan_.blocks.size(); ++i) {
     if (belongs_to(BlockId{i}, part_) && !finished_.contains(BlockId{i}))
-      items.push_back({BlockId{i}, !plan_.uses_model(plan_.blocks[i])});
+      items.push_back({BlockId{i}, !plan_.uses_model(plan_.blocks[i]), attempts_->deaths(BlockId{i})});
   }
   return items;
 }

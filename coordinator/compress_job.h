@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "coordinator/attempts.h"
 #include "coordinator/dispatch.h"
 #include "coordinator/job_directory.h"
 #include "coordinator/journal.h"
@@ -59,8 +60,12 @@ class CompressJob {
 
   comm::Begin begin() const { return {run_, {}, false}; }
   std::vector<WorkItem> items() const;
+  /// Notes that they are about to be worked on, lest one that kills is tried for ever.
+  void begin_blocks(std::span<const BlockId> blocks) { attempts_->begin(blocks); }
   /// Records finished blocks durably.
   void commit(DoneBlocks done);
+  /// The run ends in order, with its work done or not.
+  void end_run() { attempts_->end(); }
   /// After all blocks of a whole job: the archive under its final name.
   ArchiveSize merge();
   const ArchiveSize& finished_size() const { return finished_size_; }
@@ -79,6 +84,7 @@ class CompressJob {
   shard::Plan plan_;
   std::unique_ptr<JobDirectory> directory_;
   std::unique_ptr<Journal> journal_;
+  std::unique_ptr<Attempts> attempts_;
   FinishedBlocks finished_;
   std::uint64_t run_ = 0;
   std::uint64_t reused_blocks_ = 0;

@@ -10,8 +10,11 @@ constexpr std::chrono::milliseconds kIdlePeriod(100);
 constexpr double kTimePeriodSeconds = 0.1;
 constexpr std::size_t kMostNamed = 8;
 
-void send_all(comm::CoordinatorLink& link, const std::vector<Outgoing>& outgoing) {
-  for (const Outgoing& item : outgoing) link.send(item.to, item.message);
+void send_all(comm::CoordinatorLink& link, const DispatchHooks& hooks, const std::vector<Outgoing>& outgoing) {
+  for (const Outgoing& item : outgoing) {
+    if (const auto* assign = std::get_if<comm::Assign>(&item.message)) hooks.before_assign(assign->blocks);
+    link.send(item.to, item.message);
+  }
 }
 
 /// To every rank that is not lost.
@@ -38,15 +41,15 @@ bool take_arrived(Scheduler& scheduler, comm::CoordinatorLink& link, const Dispa
   }
   if (!done.empty()) {
     hooks.commit(done);
-    send_all(link, scheduler.after_done(now_seconds));
+    send_all(link, hooks, scheduler.after_done(now_seconds));
   }
   for (const auto& [from, message] : later) {
     if (const auto* ready = std::get_if<comm::Ready>(&message)) {
-      send_all(link, scheduler.on_ready(from, *ready, now_seconds));
+      send_all(link, hooks, scheduler.on_ready(from, *ready, now_seconds));
     } else if (std::holds_alternative<comm::Finished>(message)) {
       scheduler.on_finished(from);
     } else if (const auto* failed = std::get_if<comm::Failed>(&message)) {
-      send_all(link, scheduler.on_failed(from, *failed, now_seconds));
+      send_all(link, hooks, scheduler.on_failed(from, *failed, now_seconds));
     } else if (!std::holds_alternative<comm::Alive>(message)) {
       fail(ErrorCode::kLaunch, "rank {}: unexpected message; do all ranks run the same fz-dist?", number(from));
     }
@@ -63,8 +66,8 @@ void refuse_set_aside(const Scheduler& scheduler) {
   }
   fail(
       ErrorCode::kLaunch,
-      "blocks set aside, {}: {}{}: {} ranks were lost working on each; all other blocks are done; run the same command "
-      "again to try them again",
+      "blocks set aside, {}: {}{}: {} ranks were lost working on each, or runs died; all other blocks are done; run the "
+      "same command again to try them again",
       blocks.size(), names, blocks.size() > kMostNamed ? ", …" : "", BlockPool::kMostLosses);
 }
 
@@ -80,7 +83,7 @@ bool dispatch(Scheduler& scheduler, comm::CoordinatorLink& link, const comm::Beg
     const bool arrived = take_arrived(scheduler, link, hooks, now_seconds);
     if (now_seconds >= next_time_seconds) {
       next_time_seconds = now_seconds + kTimePeriodSeconds;
-      send_all(link, scheduler.on_time(now_seconds));
+      send_all(link, hooks, scheduler.on_time(now_seconds));
     }
     for (const std::string& notice : scheduler.take_notices()) hooks.warn(notice);
     hooks.idle();

@@ -21,6 +21,8 @@ struct DispatchHooks {
   std::function<void()> idle;
   /// A rank was lost, has failed, or is back.
   std::function<void(const std::string&)> warn = [](const std::string&) {};
+  /// These blocks are about to be given to a rank.
+  std::function<void(std::span<const BlockId>)> before_assign = [](std::span<const BlockId>) {};
 };
 
 /// True when all ranks have finished and may leave; false when one was lost on the way: then the others stay for

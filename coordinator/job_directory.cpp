@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "base/display.h"
+#include "coordinator/attempts.h"
 #include "shard/job_adapter.h"
+#include "shard/prediction_log.h"
 
 namespace fz::coordinator {
 namespace {
@@ -13,11 +15,13 @@ namespace {
 /// A file that a run of ours left, whole or half-written ("plan.tmp-123").
 bool is_job_file(const std::string& name) {
   for (const char* ours :
-       {shard::kLockName, shard::kPlanName, shard::kJournalName, shard::kMergedName, shard::kAdapterName}) {
+       {shard::kLockName, shard::kPlanName, shard::kJournalName, Attempts::kFileName, shard::kMergedName,
+        shard::kAdapterName}) {
     if (name == ours || name.starts_with(std::string(ours) + ".tmp-")) return true;
   }
   return shard::part_of_name(name, shard::kLockName) || shard::part_of_name(name, shard::kJournalName) ||
-         name.starts_with("shard-");
+         name.starts_with(std::string(Attempts::kFileName) + "-") || name.starts_with("shard-") ||
+         shard::is_prediction_log(name);
 }
 
 /// Somebody's directory may have our name by chance: it is never emptied. Links and pipes are nothing that we made.

@@ -133,7 +133,7 @@ std::vector<Outgoing> Scheduler::on_time(double now_seconds) {
   }
   if (all_blocks_done()) {
     stop_all(outgoing, now_seconds);
-  } else if (pool_.waiting() == 0) {
+  } else {
     deal_copies(outgoing, now_seconds);
   }
   return outgoing;
@@ -153,8 +153,10 @@ void Scheduler::deal(std::vector<Outgoing>& outgoing, double now_seconds) {
   while (!idle_.empty() && pool_.waiting() > 0) {
     const std::uint32_t rank = *idle_.begin();
     const auto able = static_cast<std::size_t>(able_);
-    idle_.erase(idle_.begin());
-    assign(rank, pool_.take(*ranks_[rank].ready, (pool_.waiting() + able - 1) / able), outgoing, now_seconds);
+    std::vector<BlockId> blocks = pool_.take(*ranks_[rank].ready, (pool_.waiting() + able - 1) / able);
+    if (blocks.empty()) return;
+    idle_.erase(rank);
+    assign(rank, std::move(blocks), outgoing, now_seconds);
   }
 }
 

@@ -2,11 +2,13 @@
 // blocks. Owns its buffers; one thread calling, parallel inside.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "model/engine.h"
 #include "model/frequency_table.h"
+#include "shard/prediction_log.h"
 #include "shard/range_coder.h"
 #include "shard/token_block.h"
 
@@ -18,8 +20,9 @@ std::vector<model::FrequencyTable> make_frequency_tables(const model::Engine& en
 /// A window over some consecutive chunks of every lane.
 class ForcedDecisions {
  public:
-  /// The blocks must outlive it. All are cut into chunks of one size.
-  ForcedDecisions(model::Engine& engine, std::span<const TokenBlock> blocks);
+  /// The blocks must outlive it. All are cut into chunks of one size. What the logs of `checkpoints` know is not asked
+  /// again.
+  ForcedDecisions(model::Engine& engine, std::span<const TokenBlock> blocks, const Checkpoints& checkpoints = {});
 
   /// Tokens of each lane in the window: whole chunks.
   std::uint32_t window() const { return window_; }
@@ -40,8 +43,13 @@ class ForcedDecisions {
     return (first_lane_[block] + lane) * window_ + i;
   }
 
+  /// Of all blocks.
+  std::size_t chunk_count() const;
+
   model::Engine& engine_;
   std::span<const TokenBlock> blocks_;
+  Checkpoints checkpoints_;
+  std::optional<bool> keeps_;            // in the logs; known when the first chunks have been timed
   std::vector<BlockLane> lanes_;         // of all blocks
   std::vector<std::size_t> first_lane_;  // of each block in lanes_
   std::uint32_t window_;

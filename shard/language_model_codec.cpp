@@ -68,6 +68,19 @@ struct LanguageModelCodec::State {
     return cut_tokens(own.encode(raw), chunking, settings.lane_limit);
   }
 
+  std::vector<Bytes> encode(std::span<const TokenBlock> blocks, const EncodeSettings& settings) {
+    switch (settings.coder) {
+      case TokenCoder::kRange:
+        return encode_with_ranges(*engine, blocks, settings.checkpoints);
+      case TokenCoder::kRanks:
+        return encode_with_ranks(*engine, blocks);
+      case TokenCoder::kMixed:
+        return encode_mixed(*engine, alphabet, blocks, settings.checkpoints);
+    }
+    FZ_CHECK(false && "every coder has an encoder");
+    return {};
+  }
+
   std::unique_ptr<TokenDecoder> make_decoder(Codec codec, ByteReader& reader, const std::vector<Lane>& lanes) {
     switch (token_coder(codec)) {
       case TokenCoder::kRange:
@@ -125,10 +138,7 @@ std::vector<Bytes> LanguageModelCodec::encode(std::span<const ByteSpan> raws, co
   State& state = *state_;
   std::vector<TokenBlock> blocks(raws.size());
   state.pool->parallel_for(raws.size(), [&](std::size_t i, int) { blocks[i] = state.tokenize(raws[i], settings); });
-  const std::vector<Bytes> bodies = settings.coder == TokenCoder::kRange ? encode_with_ranges(*state.engine, blocks)
-                                    : settings.coder == TokenCoder::kRanks
-                                        ? encode_with_ranks(*state.engine, blocks)
-                                        : encode_mixed(*state.engine, state.alphabet, blocks);
+  const std::vector<Bytes> bodies = state.encode(blocks, settings);
   std::vector<Bytes> payloads;
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     ByteWriter writer;

@@ -84,10 +84,10 @@ class MixedTokenDecoder final : public TokenDecoder {
 }  // namespace
 
 std::vector<Bytes> encode_mixed(model::Engine& engine, const memory::Alphabet& alphabet,
-                                std::span<const TokenBlock> blocks) {
+                                std::span<const TokenBlock> blocks, const Checkpoints& checkpoints) {
   const std::uint32_t vocabulary_size = engine.model().config.vocabulary_size;
   ThreadPool& pool = engine.pool();
-  ForcedDecisions forced(engine, blocks);
+  ForcedDecisions forced(engine, blocks, checkpoints);
   std::vector<std::unique_ptr<BlockEncoder>> encoders(blocks.size());
   pool.parallel_for(blocks.size(), [&](std::size_t block, int) {
     encoders[block] = std::make_unique<BlockEncoder>(alphabet, blocks[block]);

@@ -10,6 +10,7 @@
 #include "memory/alphabet.h"
 #include "model/engine.h"
 #include "shard/archive_format.h"
+#include "shard/prediction_log.h"
 #include "shard/token_block.h"
 #include "shard/token_decoder.h"
 
@@ -17,7 +18,7 @@ namespace fz::shard {
 
 /// For each block its lanes' streams, as join_streams() lays them out. `alphabet`: the model's tokens.
 std::vector<Bytes> encode_mixed(model::Engine& engine, const memory::Alphabet& alphabet,
-                                std::span<const TokenBlock> blocks);
+                                std::span<const TokenBlock> blocks, const Checkpoints& checkpoints);
 
 /// `reader` holds what encode_mixed returned for the block; its bytes and the alphabet must outlive the decoder. Throws
 /// Error(kCorrupt) when sizes do not fit. `codec`: the block's.

@@ -28,9 +28,10 @@ class RangeTokenDecoder final : public TokenDecoder {
 
 }  // namespace
 
-std::vector<Bytes> encode_with_ranges(model::Engine& engine, std::span<const TokenBlock> blocks) {
+std::vector<Bytes> encode_with_ranges(model::Engine& engine, std::span<const TokenBlock> blocks,
+                                      const Checkpoints& checkpoints) {
   const std::uint32_t vocabulary_size = engine.model().config.vocabulary_size;
-  ForcedDecisions forced(engine, blocks);
+  ForcedDecisions forced(engine, blocks, checkpoints);
   std::vector<std::vector<RangeEncoder>> encoders;
   for (const TokenBlock& block : blocks) encoders.emplace_back(block.lanes.size());
   const std::vector<BlockLane> lanes = lanes_of(blocks);

@@ -7,13 +7,15 @@
 
 #include "base/bytes.h"
 #include "model/engine.h"
+#include "shard/prediction_log.h"
 #include "shard/token_block.h"
 #include "shard/token_decoder.h"
 
 namespace fz::shard {
 
 /// For each block its lanes' streams, as join_streams() lays them out.
-std::vector<Bytes> encode_with_ranges(model::Engine& engine, std::span<const TokenBlock> blocks);
+std::vector<Bytes> encode_with_ranges(model::Engine& engine, std::span<const TokenBlock> blocks,
+                                      const Checkpoints& checkpoints);
 
 /// `reader` holds what encode_with_ranges returned for the block; its bytes must outlive the decoder. Throws
 /// Error(kCorrupt) when sizes do not fit.

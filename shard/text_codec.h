@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "shard/archive_format.h"
 #include "shard/lanes.h"
+#include "shard/prediction_log.h"
 
 namespace fz::model {
 struct Model;
@@ -25,6 +26,7 @@ struct EncodeSettings {
   std::uint32_t lane_limit = kMaxLanes;  ///< Most lanes of a block: bounds what a decoder needs.
   /// Of chunks, in tokens, at most half the context; default: what pays.
   std::optional<std::uint32_t> overlap = std::nullopt;
+  Checkpoints checkpoints{};
 };
 
 /// A block's payload on its way back.

@@ -28,10 +28,15 @@ class CompressTask final : public Task {
     needs_model_ = begin.needs_model;
     run_ = begin.run;
     rank_ = rank;
+    ByteWriter identity;
+    identity.write_bytes(shard::plan_check(plan_));
     if (needs_model_ && !plan_.memorize.empty()) {
       shard::TextCodec& text = codecs_.text();
-      text.use_adapter(settings_.make_adapter(plan_, text), adapter_path());
+      const Bytes adapter = settings_.make_adapter(plan_, text);
+      text.use_adapter(adapter, adapter_path());
+      identity.write_bytes(shard::hash16(adapter));
     }
+    identity_ = identity.take();
   }
 
   comm::Ready ready() override { return codecs_.ready(shard::Direction::kEncode, plan_.block_bytes, needs_model_); }
@@ -41,8 +46,12 @@ class CompressTask final : public Task {
     const std::vector<shard::RawBlock> raws = read(blocks);
     const bool uses_model = plan_.uses_model(plan_.blocks[number(blocks.front())]);
     shard::TextCodec* const text = uses_model ? &codecs_.text() : nullptr;
-    const std::vector<shard::StoredBlock> encoded =
-        shard::encode_blocks(raws, text, {plan_.coder, plan_.lane_limit}, codecs_.pool());
+    std::vector<shard::PredictionLog> logs;
+    if (uses_model) logs = open_logs(raws);
+    const shard::EncodeSettings settings{.coder = plan_.coder,
+                                         .lane_limit = plan_.lane_limit,
+                                         .checkpoints = {logs, settings_.checkpoint_after_seconds}};
+    const std::vector<shard::StoredBlock> encoded = shard::encode_blocks(raws, text, settings, codecs_.pool());
     if (settings_.check_decode) shard::decode_blocks(encoded, text, "check of the new archive", codecs_.pool());
     const StageScope stage(Stage::kInputOutput);
     for (const shard::StoredBlock& block : encoded) {
@@ -52,6 +61,9 @@ class CompressTask final : public Task {
         report({block.header.id, place.offset_bytes, place.stored_bytes});
       });
     }
+    gate_.pass([&] {
+      for (shard::PredictionLog& log : logs) log.remove();
+    });
   }
 
   void abandon() override { gate_.close(); }
@@ -72,6 +84,20 @@ class CompressTask final : public Task {
     return raws;
   }
 
+  std::vector<shard::PredictionLog> open_logs(std::span<const shard::RawBlock> raws) const {
+    std::vector<shard::PredictionLog> logs;
+    for (const shard::RawBlock& block : raws) {
+      ByteWriter identity;
+      identity.write_bytes(identity_);
+      identity.write_bytes(shard::hash16(block.raw));
+      logs.emplace_back(shard::PredictionLog::Writer{settings_.job_directory, settings_.part, run_, rank_}, block.id,
+                        shard::hash16(identity.bytes()), static_cast<std::uint32_t>(block.raw.size()));
+      if (const std::size_t known = logs.back().known_chunks(); known > 0)
+        log_line(LogLevel::kInfo, "goes on with block {}: {} chunks are known", number(block.id), known);
+    }
+    return logs;
+  }
+
   /// The model of the plan, and the adapter that was given to the job; one that is to be trained comes in begin().
   void prepare(shard::TextCodec& text) const {
     if (text.identity() != plan_.model) {
@@ -88,6 +114,7 @@ class CompressTask final : public Task {
   std::optional<shard::CorpusReader> reader_;
   WriteGate gate_;
   std::optional<shard::ShardWriter> writer_;
+  Bytes identity_;  ///< Of all that predictions depend on beside the block.
   bool needs_model_ = false;
   std::uint64_t run_ = 0;
   Rank rank_{};

@@ -30,6 +30,8 @@ struct CompressSettings {
   shard::JobPart part{};      ///< Which part of the job this run works on.
   /// Makes the adapter of a job whose plan wants one, on all ranks in step; the codec is given back without one.
   std::function<Bytes(const shard::Plan&, shard::TextCodec&)> make_adapter = {};
+  /// Blocks that take the model longer can be gone on with after an interruption.
+  double checkpoint_after_seconds = 30;
 };
 
 struct RestoreSettings {

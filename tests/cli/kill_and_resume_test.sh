@@ -75,3 +75,22 @@ for codes in "INT 130 130" "TERM 75 143" "USR1 75 138"; do
 done
 "$program" compress c -o interrupted.fz $options || die "resume after signals"
 cmp reference.fz interrupted.fz || die "the archive resumed after signals differs"
+
+# A block that takes long is gone on with: killed within its only block, again and again.
+docs_text=$(cat "$docs"/*.md)
+head -c 150000 <<< "$docs_text" > long
+"$program" compress long -o long-reference.fz -q --threads 1 || die "reference of the long block"
+# predicted_bytes ARCHIVE: of what the model has said.
+predicted_bytes() { cat "$1".job/predictions-* 2> /dev/null | wc -c; }
+for signal in KILL TERM KILL; do
+  before=$(predicted_bytes long.fz)
+  "$program" compress long -o long.fz -q --threads 1 --checkpoint-after 0 --log-file log 2> err &
+  pid=$!
+  wait_until grown_or_gone $pid predicted_bytes "$before" long.fz
+  kill -$signal $pid 2> /dev/null
+  wait $pid 2> /dev/null
+done
+"$program" compress long -o long.fz -q --checkpoint-after 0 --log-file log || die "the long block, gone on with"
+cmp long-reference.fz long.fz || die "the archive of a block that was gone on with differs"
+[ "$(grep -c 'goes on with block 0: [1-9][0-9]* chunks are known' log)" -ge 3 ] || die "not gone on with: $(cat log)"
+[ ! -e long.fz.job ] || die "left over: $(ls long.fz.job)"

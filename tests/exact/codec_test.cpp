@@ -9,6 +9,8 @@
 #include "shard/archive_format.h"
 #include "shard/lanes.h"
 #include "shard/language_model_codec.h"
+#include "shard/token_block.h"
+#include "support/temporary_directory.h"
 #include "tests/exact/random_adapter.h"
 
 namespace fz::shard {
@@ -199,6 +201,47 @@ TEST_P(CodecTest, ChunksMayOverlapByAnyNumberOfTokens) {
   if (GetParam() == TokenCoder::kRange) stored.push_back({older, stored[0].raw_bytes, Codec::kModelRange, "test"});
   if (GetParam() == TokenCoder::kRanks) stored.push_back({older, stored[0].raw_bytes, Codec::kModelRanks, "test"});
   EXPECT_EQ(codec.decode(stored), std::vector<Bytes>(stored.size(), raw));
+}
+
+// A run that was interrupted anywhere leaves some chunks in the log, those of the last one perhaps torn.
+TEST_P(CodecTest, ABlockIsGoneOnWithWhereItWas) {
+  const test::TemporaryDirectory directory;
+  const std::vector<Bytes> raws = {sample_text(2500, 21), sample_text(900, 22)};
+  const std::vector<ByteSpan> spans(raws.begin(), raws.end());
+  const auto encode = [&](std::uint64_t run, int threads, double after_seconds, std::size_t* known = nullptr) {
+    LanguageModelCodec codec(small_model(), std::make_shared<ThreadPool>(threads));
+    std::vector<PredictionLog> logs;
+    for (std::uint32_t i = 0; i < raws.size(); ++i) {
+      logs.emplace_back(PredictionLog::Writer{directory.path(), {}, run, Rank{0}}, BlockId{i}, Hash16{5},
+                        static_cast<std::uint32_t>(raws[i].size()));
+      if (known != nullptr) *known += logs.back().known_chunks();
+    }
+    return codec.encode(spans, {.coder = GetParam(), .checkpoints = {logs, after_seconds}});
+  };
+  const std::vector<Bytes> expected = encode(1, 1, 1e9);
+  EXPECT_TRUE(std::filesystem::is_empty(directory.path())) << "it takes no 30 years";
+  EXPECT_EQ(encode(2, 2, 0), expected);
+  if (GetParam() == TokenCoder::kRanks) return;  // keeps nothing
+  const std::filesystem::path path = directory.path() / "predictions-0-2-0";
+  const Bytes whole = read_file(path, 1 << 20);
+  std::mt19937_64 random(test_seed());
+  for (std::uint64_t run = 3; run < 9; ++run) {
+    replace_file(path, ByteSpan(whole).first(random() % (whole.size() + 1)));
+    std::size_t known = 0;
+    EXPECT_EQ(encode(run, 1 + static_cast<int>(run % 3), 0, &known), expected);
+    EXPECT_GT(known, 0u);  // of the other block, at least
+    std::filesystem::remove(directory.path() / fmt::format("predictions-0-{}-0", run));
+  }
+  // What is there is believed, or it would be of no use: other predictions make another payload.
+  std::filesystem::remove_all(directory.path());
+  std::filesystem::create_directory(directory.path());
+  const std::uint32_t first_tokens = Chunking::of_context(small_model()->config.context).chunk_size();
+  const std::size_t decisions = std::size_t{first_tokens} * 10;  // each is one of 1000 tokens
+  PredictionLog({directory.path(), {}, 1, Rank{0}}, BlockId{0}, Hash16{5}, 2500)
+      .append(0, std::vector<Probability>(decisions, 40000));
+  const std::vector<Bytes> other = encode(2, 1, 0);
+  EXPECT_NE(other[0], expected[0]);
+  EXPECT_EQ(other[1], expected[1]);
 }
 
 INSTANTIATE_TEST_SUITE_P(Coders, CodecTest, testing::Values(TokenCoder::kRange, TokenCoder::kRanks, TokenCoder::kMixed),

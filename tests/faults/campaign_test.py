@@ -23,6 +23,7 @@ KINDS = ("kill", "torn", "full", "power")
 MOST_FAULTS = 3  # one after another, in one round
 PATIENCE_SECONDS = 120
 TEXT_BYTES = 45_000
+MODEL_TEXT_BYTES = 12_000
 SKIPPED = 77
 
 
@@ -44,6 +45,9 @@ class Setting:
         (self.corpus / "link").symlink_to("text-0")
         self.archive = directory / "plain.fz"
         self.run(self.compress("plain.fz"), directory)
+        self.text = directory / "text"
+        self.text.write_bytes(text[:MODEL_TEXT_BYTES])
+        self.run(self.compress_text("model.fz"), directory)
         damaged = bytearray(self.archive.read_bytes())
         damaged[len(damaged) // 2] ^= 0x40
         (directory / "damaged.fz").write_bytes(damaged)
@@ -52,6 +56,10 @@ class Setting:
 
     def compress(self, output):
         return [self.program, "compress", self.corpus, "-o", output, "--model", "none", "--block-size", "64KiB", "--threads", "1"]
+
+    def compress_text(self, output):
+        """With the model, keeping what it says of the only block."""
+        return [self.program, "compress", self.text, "-o", output, "--threads", "1", "--checkpoint-after", "0"]
 
     def run(self, command, directory, fault=None, accepted=(0,)):
         """Exit code and standard error; a hang is bad."""
@@ -95,7 +103,7 @@ class Compress:
     name = "compress"
 
     def __init__(self, setting):
-        self.setting, self.command = setting, setting.compress("out.fz")
+        self.setting, self.command, self.expected = setting, setting.compress("out.fz"), setting.archive
 
     def prepare(self, directory):
         pass
@@ -103,15 +111,24 @@ class Compress:
     def check_between(self, directory):
         """After a fault: the old state, or the whole."""
         if (directory / "out.fz").exists():
-            require_same(self.setting.archive, directory / "out.fz")
+            require_same(self.expected, directory / "out.fz")
 
     def finish(self, directory):
-        if (directory / "out.fz").exists() and not (directory / "out.fz.job").exists():
+        job = directory / "out.fz.job"
+        if (directory / "out.fz").exists() and (not job.exists() or not any(job.iterdir())):
             self.setting.run(self.command, directory, accepted=(4,))  # done before; never overwritten
         else:
             self.setting.run(self.command, directory)
-        require_same(self.setting.archive, directory / "out.fz")
+        require_same(self.expected, directory / "out.fz")
         require_only(directory, ["out.fz"])
+
+
+class CompressText(Compress):
+    name = "compress, within a block"
+
+    def __init__(self, setting):
+        super().__init__(setting)
+        self.command, self.expected = setting.compress_text("out.fz"), setting.directory / "model.fz"
 
 
 class Decompress:
@@ -237,7 +254,7 @@ def ranks_of(directory, program):
 
 def plan_rounds(setting, rounds, seed):
     """(what, fault, function of a directory) of each round."""
-    scenarios = [Compress(setting), Compress(setting), Decompress(setting), Recover(setting)]
+    scenarios = [Compress(setting), Decompress(setting), Recover(setting), CompressText(setting), Compress(setting)]
     has_mpirun = shutil.which("mpirun") is not None
     planned = []
     for number in range(rounds):
@@ -245,7 +262,7 @@ def plan_rounds(setting, rounds, seed):
         if has_mpirun and number % 10 == 9:
             planned.append(("compress under mpirun", "signal", lambda directory, chance=chance: ranks_round(setting, chance, directory)))
             continue
-        scenario, kind = scenarios[number % 4], KINDS[number // 4 % 4]
+        scenario, kind = scenarios[number % len(scenarios)], KINDS[number // len(scenarios) % len(KINDS)]
         planned.append((scenario.name, kind, lambda directory, scenario=scenario, kind=kind, chance=chance: faulted_round(
             setting, scenario, kind, chance, directory)))
     return planned
@@ -312,7 +329,7 @@ def main():
             print("FAILED: power cuts without any sync do no harm: the campaign would notice nothing")
             return 1
         planned = plan_rounds(setting, options.rounds, options.seed)
-        for scenario in (Compress(setting), Decompress(setting), Recover(setting)):
+        for scenario in (Compress(setting), CompressText(setting), Decompress(setting), Recover(setting)):
             setting.count_calls(scenario.name, scenario.prepare, scenario.command)
         table = collections.defaultdict(lambda: [0, 0, 0])
         with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
@@ -323,7 +340,7 @@ def main():
                 if problem is not None:
                     print(f"round {number}: {what}, {kind}: {problem}", flush=True)
     for (what, kind), (count, came, bad) in sorted(table.items()):
-        print(f"{what:24}{kind:8}{count:5} rounds{came:5} faults{bad:5} bad")
+        print(f"{what:26}{kind:8}{count:5} rounds{came:5} faults{bad:5} bad")
     if options.report:
         write_report(options.report, table, options.seed, options.rounds)
     silent = [f"{what}, {kind}" for (what, kind), row in table.items() if row[1] == 0]

@@ -186,15 +186,33 @@ TEST(Scheduler, ABlockThatKillsRanksIsSetAside) {
   scheduler.on_block_done(Rank{4}, b3, 6);
   EXPECT_EQ(scheduler.on_ready(Rank{4}, one, 6), assign(Rank{4}, {BlockId{4}}));
   scheduler.on_block_done(Rank{4}, BlockId{4}, 7);
-  EXPECT_EQ(scheduler.on_ready(Rank{4}, one, 7), assign(Rank{4}, {b0}));
+  EXPECT_EQ(scheduler.on_ready(Rank{4}, one, 7), List{});  // alone in work: so shows which block it is
+  scheduler.on_block_done(r2, b1, 8);
+  EXPECT_EQ(scheduler.after_done(8), assign(Rank{4}, {b0}));
   EXPECT_EQ(scheduler.on_rank_lost(Rank{4}, 8), List{});
   EXPECT_EQ(scheduler.set_aside(), std::vector<BlockId>{b0});
-  EXPECT_FALSE(scheduler.all_blocks_done());
-  scheduler.on_block_done(r2, b1, 9);
   EXPECT_TRUE(scheduler.all_blocks_done());
   // One of the lost had done it after all.
   EXPECT_TRUE(scheduler.on_block_done(r1, b0, 9));
   EXPECT_EQ(scheduler.set_aside(), std::vector<BlockId>{});
+}
+
+TEST(Scheduler, BlocksThatRunsDiedWith) {
+  Scheduler scheduler({{b0, false, 3}, {b1, false, 2}, {b2, false, 1}, {b3, false, 1}, {BlockId{4}, false, 0}}, 2);
+  EXPECT_EQ(scheduler.set_aside(), std::vector<BlockId>{b0});
+  EXPECT_EQ(scheduler.on_ready(r0, many, 0), assign(r0, {b2}));
+  EXPECT_EQ(scheduler.on_ready(r1, many, 0), assign(r1, {b3}));
+  scheduler.on_block_done(r1, b3, 1);
+  EXPECT_EQ(scheduler.on_ready(r1, many, 1), assign(r1, {BlockId{4}}));
+  scheduler.on_block_done(r1, BlockId{4}, 2);
+  EXPECT_EQ(scheduler.on_ready(r1, many, 2), List{});
+  // That block waits for this one does not keep it from being dealt twice.
+  EXPECT_EQ(scheduler.on_time(3), (List{{r1, comm::Assign{{b2}}}}));
+  scheduler.on_block_done(r1, b2, 4);
+  EXPECT_EQ(scheduler.on_ready(r1, many, 4), assign(r1, {b1}));
+  scheduler.on_block_done(r1, b1, 5);
+  EXPECT_TRUE(scheduler.all_blocks_done());
+  EXPECT_EQ(scheduler.set_aside(), std::vector<BlockId>{b0});
 }
 
 TEST(Scheduler, AFailingRankGetsNothingMoreAndOthersDoItsWork) {

@@ -1,0 +1,132 @@
+#include "shard/prediction_log.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <system_error>
+
+#include "base/log.h"
+#include "shard/shard_file.h"
+
+namespace fz::shard {
+namespace {
+
+// File: magic and identity, then records: first token, size of the probabilities, the probabilities, check of all that.
+constexpr std::string_view kMagic("FZpred\x00\x01", 8);
+constexpr std::size_t kHeadBytes = 8 + sizeof(Hash16);
+constexpr std::size_t kRecordHeadBytes = 4 + 4;
+constexpr std::size_t kFrameBytes = kRecordHeadBytes + sizeof(Check8);
+constexpr const char* kPrefix = "predictions-";
+static_assert(std::endian::native == std::endian::little, "probabilities lie as they are in memory");
+
+std::string prefix_of(BlockId block) {
+  return fmt::format("{}{}", kPrefix, number(block));
+}
+
+std::vector<std::filesystem::path> files_of(const std::filesystem::path& job_directory, BlockId block) {
+  std::vector<std::filesystem::path> paths;
+  std::error_code error;
+  for (const auto& item : std::filesystem::directory_iterator(job_directory, error)) {
+    if (item.path().filename().string().starts_with(prefix_of(block) + "-") && is_plain_file(item.path()))
+      paths.push_back(item.path());
+  }
+  return paths;
+}
+
+}  // namespace
+
+PredictionLog::PredictionLog(Writer writer, BlockId block, const Hash16& identity, std::uint32_t raw_bytes)
+    : writer_(std::move(writer)), block_(block) {
+  ByteWriter head;
+  head.write_bytes(as_byte_span(kMagic));
+  head.write_bytes(identity);
+  head_ = head.take();
+  for (const std::filesystem::path& path : files_of(writer_.job_directory, block)) {
+    try {
+      find_records(File::open_for_reading(path), raw_bytes);
+    } catch (const Error& error) {
+      log_line(LogLevel::kWarning, "{}", error.what());
+    }
+  }
+}
+
+void PredictionLog::find_records(File file, std::uint32_t raw_bytes) {
+  const std::uint64_t end = file.size_bytes();
+  if (end < kHeadBytes || file.read_at(0, kHeadBytes) != head_) return;
+  for (std::uint64_t offset = kHeadBytes; end - offset >= kFrameBytes;) {
+    const Bytes head_bytes = file.read_at(offset, kRecordHeadBytes);
+    ByteReader head(head_bytes, file.path().string(), offset);
+    const auto begin = head.read<std::uint32_t>();
+    const auto size_bytes = head.read<std::uint32_t>();
+    // What comes after a torn one would be found only by chance.
+    if (size_bytes == 0 || size_bytes > end - offset - kFrameBytes || begin >= raw_bytes) break;
+    places_.try_emplace(begin, Place{files_.size(), offset, size_bytes});
+    offset += kFrameBytes + size_bytes;
+  }
+  files_.push_back(std::move(file));
+}
+
+bool PredictionLog::read(std::uint32_t begin, std::span<Probability> target) {
+  const auto found = places_.find(begin);
+  if (found == places_.end() || found->second.size_bytes != target.size_bytes()) return false;
+  const Place place = found->second;
+  try {
+    const Bytes record = files_[place.file].read_at(place.offset_bytes, kFrameBytes + std::size_t{place.size_bytes});
+    const ByteSpan checked = ByteSpan(record).first(record.size() - sizeof(Check8));
+    const Check8 check = check8(checked);
+    if (std::equal(check.begin(), check.end(), record.end() - sizeof(Check8))) {
+      std::memcpy(target.data(), checked.data() + kRecordHeadBytes, place.size_bytes);
+      // A coder takes no 0; levels without a decision hold anything.
+      for (Probability& zero : target) zero = std::max<Probability>(zero, 1);
+      return true;
+    }
+  } catch (const Error& error) {
+    log_line(LogLevel::kWarning, "{}", error.what());
+  }
+  places_.erase(found);
+  return false;
+}
+
+void PredictionLog::append(std::uint32_t begin, std::span<const Probability> zeros) {
+  if (has_failed_) return;
+  ByteWriter record;
+  record.write(begin);
+  record.write(static_cast<std::uint32_t>(zeros.size_bytes()));
+  record.write_bytes({reinterpret_cast<const std::uint8_t*>(zeros.data()), zeros.size_bytes()});
+  record.write_bytes(check8(record.bytes()));
+  try {
+    if (!own_.is_open()) {
+      own_ = File::create(writer_.job_directory / own_name());
+      own_.append(head_);
+    }
+    own_.append(record.bytes());
+  } catch (const Error& error) {
+    // The disk is full, say: what little is left is for the blocks.
+    log_line(LogLevel::kWarning, "{}; an interruption would cost what is done of block {}", error.what(),
+             number(block_));
+    has_failed_ = true;
+    std::error_code ignored;
+    if (own_.is_open()) std::filesystem::remove(own_.path(), ignored);
+  }
+}
+
+std::string PredictionLog::own_name() const {
+  return fmt::format("{}-{}-{}", name_of_part(prefix_of(block_).c_str(), writer_.part), writer_.run,
+                     number(writer_.rank));
+}
+
+void PredictionLog::remove() {
+  files_.clear();
+  places_.clear();
+  has_failed_ = true;
+  own_ = File();
+  std::error_code error;
+  for (const std::filesystem::path& path : files_of(writer_.job_directory, block_))
+    std::filesystem::remove(path, error);
+}
+
+bool is_prediction_log(std::string_view file_name) {
+  return file_name.starts_with(kPrefix);
+}
+
+}  // namespace fz::shard
