@@ -67,6 +67,7 @@ struct SimOptions {
   std::uint32_t seed = 0;
   int die_after_commits = -1;  ///< The coordinator dies after so many calls of commit.
   bool die_before_merge = false;
+  std::optional<BlockId> killer = std::nullopt;  ///< The process dies working on it.
 };
 
 void run_job(const coordinator::CompressRequest& request, const SimOptions& options) {
@@ -88,15 +89,24 @@ void run_job(const coordinator::CompressRequest& request, const SimOptions& opti
   };
   coordinator::Scheduler scheduler(job.items(), options.ranks);
   int commits = 0;
+  coordinator::DispatchHooks hooks;
+  hooks.commit = [&](coordinator::DoneBlocks done) {
+    if (commits++ == options.die_after_commits) throw Died();
+    job.commit(done);
+  };
+  hooks.idle = [] {};
+  hooks.before_assign = [&](std::span<const BlockId> blocks) {
+    job.begin_blocks(blocks);
+    if (options.killer && std::find(blocks.begin(), blocks.end(), *options.killer) != blocks.end()) throw Died();
+  };
   try {
-    coordinator::dispatch(scheduler, hub.coordinator(), job.begin(),
-                          {[&](coordinator::DoneBlocks done) {
-                             if (commits++ == options.die_after_commits) throw Died();
-                             job.commit(done);
-                           },
-                           [] {}, [](const std::string&) {}});
+    coordinator::dispatch(scheduler, hub.coordinator(), job.begin(), hooks);
+  } catch (const Died&) {
+    join();
+    throw;
   } catch (...) {
     join();
+    job.end_run();
     throw;
   }
   join();
@@ -211,6 +221,28 @@ TEST(CompressSim, ASecondRunAtTheSameTimeIsRefused) {
   const auto request = request_for(corpus, corpus.directory / "again.fz");
   const coordinator::CompressJob first(request);
   test::expect_error(ErrorCode::kLaunch, "another run", [&] { coordinator::CompressJob second(request); });
+}
+
+TEST(CompressSim, ABlockThatKillsEveryRunIsSetAsideAndTheRestIsDone) {
+  const Corpus corpus;
+  const std::string reference = reference_archive(corpus);
+  const auto request = request_for(corpus, corpus.directory / "again.fz");
+  const auto blocks = coordinator::plan_corpus(request).blocks.size();
+  ASSERT_GE(blocks, 4u);
+  for (const int ranks : {1, 3}) {
+    SCOPED_TRACE(ranks);
+    const SimOptions deadly{.ranks = ranks, .killer = BlockId{1}};
+    for (int run = 0; run < coordinator::BlockPool::kMostLosses; ++run) EXPECT_THROW(run_job(request, deadly), Died);
+    test::expect_error(ErrorCode::kLaunch, "blocks set aside, 1: 1: ", [&] { run_job(request, deadly); });
+    {
+      const auto journal = coordinator::read_journal(corpus.directory / "again.fz.job/journal");
+      EXPECT_EQ(journal.blocks.size(), blocks - 1);
+    }
+    EXPECT_THROW(run_job(request, deadly), Died) << "once it has been said, it is tried again";
+    run_job(request, {.ranks = ranks});
+    EXPECT_TRUE(test::read_text(request.output) == reference);
+    std::filesystem::remove(request.output);
+  }
 }
 
 TEST(CompressSim, AFileThatChangesIsAnError) {
