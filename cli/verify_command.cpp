@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <iostream>
 #include <map>
+#include <optional>
 
 #include "base/display.h"
 #include "base/interruption.h"
@@ -12,6 +13,7 @@
 #include "cli/recovery_hint.h"
 #include "cli/session.h"
 #include "coordinator/restore_job.h"
+#include "coordinator/verified_blocks.h"
 #include "shard/block_codec.h"
 
 namespace fz::cli {
@@ -22,7 +24,8 @@ constexpr std::size_t kMaxFilesInLine = 8;
 struct VerifyOptions {
   std::string archive;
   bool quick = false;
-  std::string part;  ///< "I/N", which the parser has checked; empty: everything.
+  std::string part;        ///< "I/N", which the parser has checked; empty: everything.
+  std::string state_path;  ///< What is verified is kept here; empty: nowhere.
   WorkOptions work;
 };
 
@@ -34,6 +37,22 @@ std::vector<BlockId> blocks_of(const shard::ArchiveReader& archive, const Part& 
     blocks.push_back(BlockId{static_cast<std::uint32_t>(i)});
   }
   return blocks;
+}
+
+/// Takes the blocks that earlier runs found intact out of what is to do.
+void leave_out_verified(const coordinator::VerifiedBlocks& verified, BlockWork& work, const VerifyOptions& options,
+                        const Context& context) {
+  const std::size_t total_blocks = work.items.size();
+  std::erase_if(work.items, [&](const coordinator::WorkItem& item) {
+    if (!verified.contains(item.block)) return false;
+    work.done_raw_bytes += work.raw_bytes_of(item.block);
+    return true;
+  });
+  work.done_blocks = total_blocks - work.items.size();
+  if (work.done_blocks == 0) return;
+  report_note(context, options.work, "resume",
+              fmt::format("{}: resuming: {} of {} blocks are verified", options.archive, work.done_blocks, total_blocks),
+              {{"reused_blocks", work.done_blocks}, {"total_blocks", total_blocks}});
 }
 
 /// What is wrong with the stored bytes of a block; empty when nothing is.
@@ -99,6 +118,9 @@ void verify(const VerifyOptions& options, const Context& context) {
   auto items = coordinator::block_items(archive, blocks);
   if (options.quick) std::for_each(items.begin(), items.end(), [](auto& item) { item.is_cheap = true; });
   if (coordinator::needs_model(items)) shard::require_model(archive, workplace.load_model().identity());
+  std::optional<coordinator::VerifiedBlocks> verified;
+  if (!options.state_path.empty())
+    verified.emplace(options.state_path, coordinator::verification_identity(options.archive, archive, !options.quick));
   std::map<BlockId, std::string> damage;
   std::uint64_t raw_bytes = 0;
   for (const BlockId block : blocks) raw_bytes += record(block).raw_bytes;
@@ -107,8 +129,12 @@ void verify(const VerifyOptions& options, const Context& context) {
   work.items = std::move(items);
   work.task = make_task();
   work.commit = [&](coordinator::DoneBlocks done) {
+    std::vector<BlockId> intact;
     for (const auto& [rank, block] : done) {
-      if (block.offset_bytes != kDamagedMark) continue;
+      if (block.offset_bytes != kDamagedMark) {
+        intact.push_back(block.block);
+        continue;
+      }
       std::string what = stored_damage(archive, block.block);
       if (what.empty()) {
         what = fmt::format("{}: the stored bytes are those that were written, but they do not decode to the original",
@@ -116,10 +142,13 @@ void verify(const VerifyOptions& options, const Context& context) {
       }
       damage[block.block] = std::move(what);
     }
+    if (verified) verified->add(intact);
   };
   work.raw_bytes_of = [&](BlockId id) { return record(id).raw_bytes; };
   work.total_raw_bytes = raw_bytes;
+  if (verified) leave_out_verified(*verified, work, options, context);
   coordinate(context, options.work, std::move(work));
+  if (verified) verified->remove();
   report_damage(archive, damage, blocks.size(), options, context);
   const double seconds = watch.seconds();
   report_result(context, options.work,
@@ -136,7 +165,7 @@ void verify(const VerifyOptions& options, const Context& context) {
 
 void add_verify(CLI::App& app, Context& context) {
   const auto options = std::make_shared<VerifyOptions>();
-  CLI::App* const command = app.add_subcommand("verify", "Decode everything and compare every hash; writes nothing");
+  CLI::App* const command = app.add_subcommand("verify", "Decode everything and compare every hash");
   command->footer(
       "Every damaged block is reported, with the files that have bytes in it. With --part, N runs with I from 1 to N\n"
       "check everything together; each also checks header, file table, index and footer.");
@@ -145,8 +174,14 @@ void add_verify(CLI::App& app, Context& context) {
   command->add_option("--part", options->part, "Check the I-th of N equal parts of the blocks only")
       ->type_name("I/N")
       ->check(check_part);
+  command
+      ->add_option("--continue", options->state_path,
+                   "Keep in this file which blocks are intact, and go on with what an interrupted run has kept there; "
+                   "it is removed when all is checked")
+      ->type_name("FILE");
   add_work_options(*command, options->work);
   command->callback([options, &context] {
+    context.resumes = !options->state_path.empty();
     context.chosen = with_reports(context, options->work, [options, &context] {
       with_recovery_hint(options->archive, [&] { verify(*options, context); });
     });

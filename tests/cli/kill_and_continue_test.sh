@@ -82,6 +82,39 @@ rm -rf signalled
 "$program" decompress c.fz -o signalled --continue -q || die "from the beginning"
 finished signalled
 
+# Verifying, interrupted again and again: nothing is checked twice, damage is found whenever it is looked at, and when all is checked the
+# file is gone.
+verified_bytes() { stat -c %s state 2> /dev/null || echo 0; }
+cp c.fz damaged.fz
+printf '\377\377' | dd of=damaged.fz bs=1 seek=$(($(stat -c %s c.fz) / 2)) conv=notrunc 2> /dev/null
+for signal in TERM KILL USR1; do
+  before=$(verified_bytes)
+  "$program" verify damaged.fz --continue state --threads 1 -v > out 2> err &
+  pid=$!
+  wait_until grown_or_gone $pid verified_bytes $((before < 40 ? 40 : before))  # it has checked a block
+  kill -$signal $pid 2> /dev/null
+  wait $pid 2> /dev/null
+  status=$?
+  case $signal-$status in TERM-75 | USR1-75 | KILL-137) ;; *) die "verify, $signal: exit code $status: $(cat err)" ;; esac
+  grep -o '^block [0-9]* ' err >> verified
+done
+"$program" verify c.fz --continue state 2> err && die "another archive took over the file"
+grep -q 'state: is of another archive' err || die "another archive: $(cat err)"
+"$program" verify damaged.fz --continue state --threads 1 -v > out 2> err
+[ $? -eq 5 ] || die "the damage was not found: $(cat err)"
+grep -q "1 of $blocks blocks is damaged" err || die "the damage was not said: $(cat err)"
+grep -q 'resuming: ' out err || die "verify began anew: $(cat out err)"
+[ ! -e state ] || die "the file is left when all is checked"
+grep -o '^block [0-9]* ' err >> verified
+damaged_block=$(sed -n 's/^damaged.fz: block \([0-9]*\) .*/\1/p' out)
+twice=$(sort verified | uniq -d | grep -v "^block $damaged_block ")
+# One that was killed may have kept a block without having said so.
+[ "$(sort -u verified | wc -l)" -ge $((blocks - 3)) ] && [ -z "$twice" ] || die "not each once: $(sort verified)"
+"$program" verify c.fz --continue state -q || die "verify"
+echo mine > state
+"$program" verify c.fz --continue state 2> err && die "a file of the user was taken"
+[ "$(cat state)" = mine ] || die "a file of the user is changed"
+
 # A full disk, where one can be made.
 mkdir disk
 if mount -t tmpfs -o size=300k none disk 2> /dev/null; then
