@@ -184,7 +184,10 @@ class MpiWorld final : public World {
     for (int to = 1; to < size_; ++to) post_.send(to, Alive{});
   }
 
-  void abort_all(int exit_code) override { MPI_Abort(MPI_COMM_WORLD, exit_code); }
+  void abort_all(int exit_code) override {
+    tell_all_to_leave();
+    MPI_Abort(MPI_COMM_WORLD, exit_code);
+  }
 
   void leave() override {
     if (!departure.waits_for_others) return leave_survivors();
@@ -198,10 +201,16 @@ class MpiWorld final : public World {
   /// for each rank to end.
   void leave_survivors() {
     if (rank_ != 0) return std::this_thread::sleep_for(kAbortPeriod);
+    tell_all_to_leave();
+    MPI_Abort(MPI_COMM_WORLD, 0);
+  }
+
+  /// Rank 0's last words, for launchers that do not end the others.
+  void tell_all_to_leave() {
+    if (rank_ != 0) return;
     for (int to = 1; to < size_; ++to) post_.send(to, Leave{true});
     const Stopwatch watch;
     while (post_.collect_sent() && watch.seconds() < kLastWordsSeconds) std::this_thread::sleep_for(kProbePeriod);
-    MPI_Abort(MPI_COMM_WORLD, 0);
   }
 
   /// Every rank of a node learns which cores the others may use.

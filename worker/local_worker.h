@@ -31,6 +31,8 @@ class LocalWorker final : public comm::CoordinatorLink {
   /// The thread may go on; its task writes nothing more. The process should end soon, and not through destructors.
   void leave_behind();
   bool is_left_behind() const { return left_behind_; }
+  /// At work on something, as far as was heard.
+  bool is_busy() const { return busy_; }
 
  private:
   struct Shared;

@@ -68,6 +68,16 @@ said 'warning: rank 1 is lost'
 same_tree c out/c || die "a killed rank of decompress: files differ"
 [ "$(ls -A out)" = c ] || die "left over: $(ls -A out)"
 
+# An error and an interruption end the others at once, where the launcher does not; its exit code is not ours.
+start --enable-recovery compress absent -o absent.fz --rank-timeout 1000
+finish 0 "an error"
+said 'absent: cannot open'
+start --enable-recovery compress c -o interrupted.fz $options --rank-timeout 1000
+signal_rank USR1 0
+finish 0 "an interruption"
+said 'interrupted; the same command given again goes on'
+[ -d interrupted.fz.job ] || die "an interruption: nothing to go on with"
+
 start --enable-recovery compress c -o headless.fz $options
 signal_rank KILL 0
 wait $job
