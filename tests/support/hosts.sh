@@ -14,7 +14,8 @@ if [ -z "${FZ_TEST_HAS_NAMESPACES:-}" ]; then
   files=$(mktemp -d)
   trap 'rm -rf "$files"' EXIT
   FZ_TEST_HAS_NAMESPACES=1 TMPDIR=$files setpriv --pdeathsig KILL "${namespaces[@]}" bash "$0" "$@" &
-  trap 'kill -KILL $!; wait $!; sleep 0.2; exit 143' INT TERM
+  # unshare ignores these signals; when its child has ended, so has everything in there.
+  trap 'pkill -KILL -P $!; wait $!; exit 143' INT TERM
   wait $!
   exit $?
 fi
