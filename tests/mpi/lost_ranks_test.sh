@@ -72,7 +72,7 @@ same_tree c out/c || die "a killed rank of decompress: files differ"
 start --enable-recovery compress absent -o absent.fz --rank-timeout 1000
 finish 0 "an error"
 said 'absent: cannot open'
-start --enable-recovery compress c -o interrupted.fz $options --rank-timeout 1000
+start --enable-recovery compress c -o interrupted.fz ${options/timeout 2/timeout 1000}
 signal_rank USR1 0
 finish 0 "an interruption"
 said 'interrupted; the same command given again goes on'
