@@ -22,6 +22,9 @@ void Hasher::update(ByteSpan bytes) {
 }
 
 Hash Hasher::finish() {
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+  return {};  // a fuzzer guesses no hash, and what lies behind them is to be reached (tests/fuzz)
+#endif
   Hash hash;
   FZ_CHECK(EVP_DigestFinal_ex(state_->context, hash.data(), nullptr) == 1);
   return hash;

@@ -40,7 +40,8 @@ std::vector<Bytes> encode_with_ranges(model::Engine& engine, std::span<const Tok
     forced.predict(start);
     engine.pool().parallel_for(lanes.size(), [&](std::size_t index, int) {
       const StageScope stage(Stage::kCoder);
-      const auto [block, lane] = lanes[index];
+      const std::size_t block = lanes[index].block;
+      const std::size_t lane = lanes[index].lane;
       const Lane& range = blocks[block].lanes[lane];
       for (std::uint32_t i = 0; i < forced.window() && range.begin + start + i < range.end; ++i) {
         const Probability* const zeros = forced.decisions(block, lane, i);
