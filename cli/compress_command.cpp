@@ -293,9 +293,10 @@ void add_compress(CLI::App& app, Context& context) {
   add_memorize_options(*command, options->memorize);
   command->add_flag("--check-decode", options->check_decode, "Decode each block after coding it, and compare");
   command
-      ->add_option("--checkpoint-after", options->checkpoint_after_seconds,
-                   "A block that takes the model longer than this keeps what the model says of it in OUT.fz.job/, about "
-                   "8 bytes for each of its own, so that a run that is interrupted goes on within the block; default: 30")
+      ->add_option(
+          "--checkpoint-after", options->checkpoint_after_seconds,
+          "A block that takes the model longer than this keeps what the model says of it in OUT.fz.job/, about "
+          "8 bytes for each of its own, so that a run that is interrupted goes on within the block; default: 30")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.0, 1e9));
   command->add_flag("-n,--dry-run", options->dry_run,

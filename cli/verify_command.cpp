@@ -50,9 +50,10 @@ void leave_out_verified(const coordinator::VerifiedBlocks& verified, BlockWork& 
   });
   work.done_blocks = total_blocks - work.items.size();
   if (work.done_blocks == 0) return;
-  report_note(context, options.work, "resume",
-              fmt::format("{}: resuming: {} of {} blocks are verified", options.archive, work.done_blocks, total_blocks),
-              {{"reused_blocks", work.done_blocks}, {"total_blocks", total_blocks}});
+  report_note(
+      context, options.work, "resume",
+      fmt::format("{}: resuming: {} of {} blocks are verified", options.archive, work.done_blocks, total_blocks),
+      {{"reused_blocks", work.done_blocks}, {"total_blocks", total_blocks}});
 }
 
 /// What is wrong with the stored bytes of a block; empty when nothing is.

@@ -4,7 +4,6 @@
 #include <set>
 
 #include "base/log.h"
-#include "coordinator/block_pool.h"
 #include "shard/checked_records.h"
 
 namespace fz::coordinator {
@@ -34,11 +33,6 @@ Bytes head_of(const shard::Check8& plan_check) {
   return writer.take();
 }
 
-/// Those who were counted often enough were set aside, and the run that has ended has said so.
-void forget_reported(std::map<BlockId, int>& deaths) {
-  std::erase_if(deaths, [](const auto& block) { return block.second >= BlockPool::kMostLosses; });
-}
-
 std::map<BlockId, int> read_deaths(const std::filesystem::path& path, const Bytes& head) {
   std::map<BlockId, int> deaths;
   std::set<BlockId> begun;
@@ -52,9 +46,7 @@ std::map<BlockId, int> read_deaths(const std::filesystem::path& path, const Byte
     const auto count = record.read<std::uint32_t>();
     if (type == RecordType::kDeaths) deaths[block] = static_cast<int>(std::min(count, kMostDeaths));
     if (type == RecordType::kBegun) begun.insert(block);
-    if (type != RecordType::kEnded) return;
-    begun.clear();
-    forget_reported(deaths);
+    if (type == RecordType::kEnded) begun.clear();
   });
   for (const BlockId block : begun) ++deaths[block];
   return deaths;

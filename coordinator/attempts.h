@@ -1,6 +1,6 @@
 // Which blocks runs of a job died with (docs/adr/0021-blocks-that-kill.md): a file of the job directory, written by the
-// coordinator, of which nothing is synced, because to lose it costs only a warning. A run that ends in order, by a signal
-// or an error, has died with none.
+// coordinator, of which nothing is synced, because to lose it costs only a warning. A run that ends in order, by a
+// signal or an error, has died with none.
 #pragma once
 
 #include <filesystem>
@@ -22,9 +22,10 @@ class Attempts {
 
   /// How many runs died with the block in work; 0 for most.
   int deaths(BlockId block) const;
+  const std::map<BlockId, int>& all_deaths() const { return deaths_; }
   /// These are about to be worked on.
   void begin(std::span<const BlockId> blocks);
-  /// The run ends in order. Who was set aside for too many deaths has been reported, and starts anew.
+  /// The run ends in order: it has died with none.
   void end();
 
  private:

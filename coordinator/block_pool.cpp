@@ -21,22 +21,10 @@ BlockPool::BlockPool(std::vector<WorkItem> items)
     FZ_CHECK(state.stage == Stage::kUnknown);
     state.stage = Stage::kOpen;
     state.is_cheap = item.is_cheap;
-    state.losses = static_cast<std::uint8_t>(std::min(item.deaths, kMostLosses));
-    if (item.deaths == 0) continue;
-    if (item.deaths >= kMostLosses) {
-      --waiting_;
-      set_aside(item.block);
-    } else {
-      (item.deaths == 1 ? again_ : at_last_).push_back(item.block);
-    }
+    state.losses = static_cast<std::uint8_t>(std::min(item.deaths, kMostLosses - 1));
+    if (item.deaths > 0) (item.deaths == 1 ? again_ : at_last_).push_back(item.block);
   }
   std::erase_if(items_, [](const WorkItem& item) { return item.deaths > 0; });
-}
-
-void BlockPool::set_aside(BlockId block) {
-  state_of(block).stage = Stage::kSetAside;
-  set_aside_.push_back(block);
-  --open_;
 }
 
 const BlockPool::State& BlockPool::state_of(BlockId block) const {
@@ -121,7 +109,12 @@ void BlockPool::lose(BlockId block) {
   if (state.stage != Stage::kOpen) return;
   ++state.losses;
   if (!waits) return;
-  if (state.losses >= kMostLosses) return set_aside(block);
+  if (state.losses >= kMostLosses) {
+    state.stage = Stage::kSetAside;
+    set_aside_.push_back(block);
+    --open_;
+    return;
+  }
   ++waiting_;
   (state.losses == 1 ? again_ : at_last_).push_back(block);
 }

@@ -21,10 +21,10 @@ bool needs_model(std::span<const WorkItem> items);
 
 class BlockPool {
  public:
-  /// A block that so many ranks were lost with, or runs died with, is set aside: it may be what kills them.
+  /// A block that so many ranks were lost with is set aside: it may be what kills them.
   static constexpr int kMostLosses = 3;
 
-  /// Each block once; deaths count as losses.
+  /// Each block once. Deaths count as losses, but however many there were, the block has another chance.
   explicit BlockPool(std::vector<WorkItem> items);
 
   /// Neither done nor set aside.
@@ -65,7 +65,6 @@ class BlockPool {
   bool is_waiting(BlockId block) const;
   /// One holder fewer; true when it waits again.
   bool release(State& state);
-  void set_aside(BlockId block);
   /// Takes the first that still waits; false when there is none.
   bool take_alone(std::deque<BlockId>& from, std::vector<BlockId>& blocks);
 

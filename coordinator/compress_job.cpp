@@ -115,6 +115,10 @@ void CompressJob::open_journal(const Warn& warn) {
   require_trained_adapter();
   attempts_ = std::make_unique<Attempts>(directory_->path() / shard::name_of_part(Attempts::kFileName, part_),
                                          shard::plan_check(plan_), finished_);
+  for (const auto& [block, deaths] : attempts_->all_deaths()) {
+    if (deaths < 2) continue;
+    warn(fmt::format("block {}: {} runs died with it in work; it comes last, and alone", number(block), deaths));
+  }
   run_ = journal_->begin_run(directory_->last_run(part_));
 }
 

@@ -64,11 +64,10 @@ void refuse_set_aside(const Scheduler& scheduler) {
   for (std::size_t i = 0; i < std::min(blocks.size(), kMostNamed); ++i) {
     names += fmt::format("{}{}", i == 0 ? "" : ", ", number(blocks[i]));
   }
-  fail(
-      ErrorCode::kLaunch,
-      "blocks set aside, {}: {}{}: {} ranks were lost working on each, or runs died; all other blocks are done; run the "
-      "same command again to try them again",
-      blocks.size(), names, blocks.size() > kMostNamed ? ", …" : "", BlockPool::kMostLosses);
+  fail(ErrorCode::kLaunch,
+       "blocks set aside, {}: {}{}: {} ranks were lost working on each; all other blocks are done; run the same "
+       "command again to try them again",
+       blocks.size(), names, blocks.size() > kMostNamed ? ", …" : "", BlockPool::kMostLosses);
 }
 
 }  // namespace

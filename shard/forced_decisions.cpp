@@ -76,9 +76,9 @@ void ForcedDecisions::predict(std::uint32_t start) {
     for (std::uint32_t i = 0; i < window_ && start + i < lane.end - lane.begin; i += block.chunking.chunk_size()) {
       const model::PrefillChunk chunk = block.chunk(lane, start + i);
       const std::uint32_t begin = lane.begin + start + i;
-      const std::span<Probability> zeros = std::span(probabilities_)
-                                               .subspan(slot(block_index, lane_index, i) * depth,
-                                                        (chunk.tokens.size() - chunk.known) * depth);
+      const std::span<Probability> zeros =
+          std::span(probabilities_)
+              .subspan(slot(block_index, lane_index, i) * depth, (chunk.tokens.size() - chunk.known) * depth);
       if (has_logs && checkpoints_.logs[block_index].read(begin, zeros)) continue;
       chunks.push_back(chunk);
       wanted.push_back({block_index, begin, zeros});

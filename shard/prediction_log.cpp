@@ -94,12 +94,16 @@ void PredictionLog::append(std::uint32_t begin, std::span<const Probability> zer
   record.write(static_cast<std::uint32_t>(zeros.size_bytes()));
   record.write_bytes({reinterpret_cast<const std::uint8_t*>(zeros.data()), zeros.size_bytes()});
   record.write_bytes(check8(record.bytes()));
+  writer_.gate([&] { write(record.bytes()); });
+}
+
+void PredictionLog::write(ByteSpan record) {
   try {
     if (!own_.is_open()) {
       own_ = File::create(writer_.job_directory / own_name());
       own_.append(head_);
     }
-    own_.append(record.bytes());
+    own_.append(record);
   } catch (const Error& error) {
     // The disk is full, say: what little is left is for the blocks.
     log_line(LogLevel::kWarning, "{}; an interruption would cost what is done of block {}", error.what(),
@@ -120,9 +124,11 @@ void PredictionLog::remove() {
   places_.clear();
   has_failed_ = true;
   own_ = File();
-  std::error_code error;
-  for (const std::filesystem::path& path : files_of(writer_.job_directory, block_))
-    std::filesystem::remove(path, error);
+  writer_.gate([&] {
+    std::error_code error;
+    for (const std::filesystem::path& path : files_of(writer_.job_directory, block_))
+      std::filesystem::remove(path, error);
+  });
 }
 
 bool is_prediction_log(std::string_view file_name) {

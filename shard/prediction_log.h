@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -28,6 +29,8 @@ class PredictionLog {
     std::optional<Part> part;  ///< That the run works on (JobPart).
     std::uint64_t run = 0;
     Rank rank{};
+    /// Calls what writes, unless nothing may be written any more.
+    std::function<void(const std::function<void()>&)> gate = [](const std::function<void()>& write) { write(); };
   };
 
   /// Finds what was written for the block before, by whomever. `identity`: of all that the predictions depend on; files
@@ -51,6 +54,7 @@ class PredictionLog {
     std::uint32_t size_bytes = 0;    ///< Of the probabilities.
   };
 
+  void write(ByteSpan record);
   void find_records(File file, std::uint32_t raw_bytes);
   std::string own_name() const;
 

@@ -61,9 +61,7 @@ class CompressTask final : public Task {
         report({block.header.id, place.offset_bytes, place.stored_bytes});
       });
     }
-    gate_.pass([&] {
-      for (shard::PredictionLog& log : logs) log.remove();
-    });
+    for (shard::PredictionLog& log : logs) log.remove();
   }
 
   void abandon() override { gate_.close(); }
@@ -84,14 +82,19 @@ class CompressTask final : public Task {
     return raws;
   }
 
-  std::vector<shard::PredictionLog> open_logs(std::span<const shard::RawBlock> raws) const {
+  std::vector<shard::PredictionLog> open_logs(std::span<const shard::RawBlock> raws) {
+    const shard::PredictionLog::Writer writer{.job_directory = settings_.job_directory,
+                                              .part = settings_.part,
+                                              .run = run_,
+                                              .rank = rank_,
+                                              .gate = [this](const auto& write) { gate_.pass(write); }};
     std::vector<shard::PredictionLog> logs;
     for (const shard::RawBlock& block : raws) {
       ByteWriter identity;
       identity.write_bytes(identity_);
       identity.write_bytes(shard::hash16(block.raw));
-      logs.emplace_back(shard::PredictionLog::Writer{settings_.job_directory, settings_.part, run_, rank_}, block.id,
-                        shard::hash16(identity.bytes()), static_cast<std::uint32_t>(block.raw.size()));
+      logs.emplace_back(writer, block.id, shard::hash16(identity.bytes()),
+                        static_cast<std::uint32_t>(block.raw.size()));
       if (const std::size_t known = logs.back().known_chunks(); known > 0)
         log_line(LogLevel::kInfo, "goes on with block {}: {} chunks are known", number(block.id), known);
     }

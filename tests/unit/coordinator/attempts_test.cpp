@@ -49,14 +49,6 @@ TEST_F(AttemptsTest, AnOrderlyEndIsNoDeath) {
   EXPECT_EQ(open().deaths(b1), 0);
 }
 
-TEST_F(AttemptsTest, OnceReportedABlockIsTriedAgain) {
-  for (int i = 0; i < 3; ++i) die_with({b0, b1});
-  die_with({});
-  EXPECT_EQ(open().deaths(b0), 3);
-  open({{b1, {}}}).end();
-  EXPECT_EQ(open().deaths(b0), 0);
-}
-
 TEST_F(AttemptsTest, AnotherPlanOrADamagedFileCountsAsNothing) {
   die_with({b0});
   EXPECT_EQ(open({}, {1}).deaths(b0), 0);
