@@ -19,11 +19,11 @@ constexpr std::uint32_t kMostDeaths = 100;
 enum class RecordType : std::uint8_t { kDeaths = 1, kBegun = 2, kEnded = 3 };
 
 void write_record(ByteWriter& writer, RecordType type, BlockId block = {}, int count = 0) {
-  const std::size_t begin = writer.size();
-  writer.write(static_cast<std::uint8_t>(type));
-  writer.write(number(block));
-  writer.write(static_cast<std::uint32_t>(count));
-  writer.write_bytes(shard::check8(ByteSpan(writer.bytes()).subspan(begin)));
+  shard::write_checked_record(writer, [&](ByteWriter& record) {
+    record.write(static_cast<std::uint8_t>(type));
+    record.write(number(block));
+    record.write(static_cast<std::uint32_t>(count));
+  });
 }
 
 Bytes head_of(const shard::Check8& plan_check) {

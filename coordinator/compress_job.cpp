@@ -116,7 +116,7 @@ void CompressJob::open_journal(const Warn& warn) {
   attempts_ = std::make_unique<Attempts>(directory_->path() / shard::name_of_part(Attempts::kFileName, part_),
                                          shard::plan_check(plan_), finished_);
   for (const auto& [block, deaths] : attempts_->all_deaths()) {
-    if (deaths < 2) continue;
+    if (deaths < 2 || number(block) >= plan_.blocks.size()) continue;
     warn(fmt::format("block {}: {} runs died with it in work; it comes last, and alone", number(block), deaths));
   }
   run_ = journal_->begin_run(directory_->last_run(part_));

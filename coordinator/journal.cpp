@@ -28,13 +28,14 @@ struct Record {
 
 void write_record(ByteWriter& writer, const Record& record) {
   const std::size_t begin = writer.size();
-  writer.write(static_cast<std::uint8_t>(record.type));
-  writer.write(record.block);
-  writer.write(record.run);
-  writer.write(record.rank);
-  writer.write(record.offset_bytes);
-  writer.write(record.stored_bytes);
-  writer.write_bytes(shard::check8(ByteSpan(writer.bytes()).subspan(begin)));
+  shard::write_checked_record(writer, [&](ByteWriter& target) {
+    target.write(static_cast<std::uint8_t>(record.type));
+    target.write(record.block);
+    target.write(record.run);
+    target.write(record.rank);
+    target.write(record.offset_bytes);
+    target.write(record.stored_bytes);
+  });
   FZ_CHECK(writer.size() - begin == kRecordBytes);
 }
 

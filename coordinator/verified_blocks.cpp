@@ -67,11 +67,8 @@ VerifiedBlocks::VerifiedBlocks(const std::filesystem::path& path, const Hash& id
 
 void VerifiedBlocks::add(std::span<const BlockId> blocks) {
   ByteWriter writer;
-  for (const BlockId block : blocks) {
-    const std::size_t begin = writer.size();
-    writer.write(number(block));
-    writer.write_bytes(shard::check8(ByteSpan(writer.bytes()).subspan(begin)));
-  }
+  for (const BlockId block : blocks)
+    shard::write_checked_record(writer, [&](ByteWriter& record) { record.write(number(block)); });
   file_.append(writer.bytes());
 }
 

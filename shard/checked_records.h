@@ -1,5 +1,5 @@
 // Records of a fixed size that end with a check of themselves, one after another to the end of a file, as journals
-// hold them: a file that is torn where its writer was killed has whole records up to there. Pure reading.
+// hold them: a file that is torn where its writer was killed has whole records up to there. Pure but for the file.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +9,14 @@
 #include "shard/archive_format.h"
 
 namespace fz::shard {
+
+/// Appends what `write(writer)` appends, and its check.
+template <typename Write>
+void write_checked_record(ByteWriter& writer, const Write& write) {
+  const std::size_t begin = writer.size();
+  write(writer);
+  writer.write_bytes(check8(ByteSpan(writer.bytes()).subspan(begin)));
+}
 
 /// Hands each record from `offset_bytes` on, without its check8, to `take(ByteSpan)`, up to the first that is not whole
 /// or whose check differs. Returns where the last whole one ends. A few at a time are in memory, whatever size the file
