@@ -27,7 +27,7 @@ struct CompressOptions {
   std::string adapter_path;
   MemorizeOptions memorize;
   bool check_decode = false;
-  double checkpoint_after_seconds = 30;
+  double checkpoint_after_seconds = worker::CompressSettings().checkpoint_after_seconds;
   bool dry_run = false;
   WorkOptions work;
 };
@@ -231,7 +231,6 @@ void compress(const CompressOptions& options, const Context& context) {
       job.end_run();
       throw;
     }
-    job.end_run();
     if (!part) job.merge();
   }
   if (part) {

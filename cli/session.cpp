@@ -26,7 +26,7 @@ comm::Patience patience_of(const WorkOptions& options) {
 
 /// Of a worker whose task has ended or was left behind: then the process does not wait for its thread.
 void end_worker(const Context& context, worker::LocalWorker& local) {
-  if (local.is_busy() && !local.is_left_behind()) local.leave_behind();  // rank 0 has given the job up
+  if (local.is_busy()) local.leave_behind();  // rank 0 has given the job up
   if (local.is_left_behind()) {
     context.world.departure.ends_at_once = true;
   } else {

@@ -25,7 +25,7 @@ class Attempts {
   const std::map<BlockId, int>& all_deaths() const { return deaths_; }
   /// These are about to be worked on.
   void begin(std::span<const BlockId> blocks);
-  /// The run ends in order: it has died with none.
+  /// The run ends in order before all is done: it has died with none.
   void end();
 
  private:

@@ -64,7 +64,7 @@ class CompressJob {
   void begin_blocks(std::span<const BlockId> blocks) { attempts_->begin(blocks); }
   /// Records finished blocks durably.
   void commit(DoneBlocks done);
-  /// The run ends in order, with its work done or not.
+  /// The run ends in order, before its work is done.
   void end_run() { attempts_->end(); }
   /// After all blocks of a whole job: the archive under its final name.
   ArchiveSize merge();
