@@ -62,7 +62,7 @@ double operations_a_second(fz::bench::PeakLoop loop, int threads) {
 }
 
 double bytes_a_second(int threads) {
-  std::vector<fz::model::AlignedArray<std::uint64_t>> arrays;
+  std::vector<fz::AlignedArray<std::uint64_t>> arrays;
   for (int thread = 0; thread < threads; ++thread) arrays.emplace_back(kReadBytes / sizeof(std::uint64_t));
   return best_rate(threads, [&](int thread) {
     const std::uint64_t* data = arrays[static_cast<std::size_t>(thread)].data();

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <utility>
-#include <vector>
 
+#include "base/aligned_array.h"
 #include "memory/alphabet.h"
 
 namespace fz::memory {
@@ -58,7 +58,7 @@ class CandidateTable {
 
   static std::uint64_t check(std::uint32_t hash) { return (hash & 0xffff) == 0 ? 1 : hash & 0xffff; }
 
-  std::vector<std::uint64_t> entries_;
+  AlignedArray<std::uint64_t> entries_;
   int shift_;
 };
 

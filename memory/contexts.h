@@ -8,13 +8,12 @@
 
 namespace fz::memory {
 
-inline constexpr int kMaxHistoryContexts = 12;
+inline constexpr int kHistoryContexts = 12;  ///< In both plans.
 inline constexpr int kMaxCandidateContexts = 7;
 inline constexpr int kMaxMatches = 3;
 
 /// What a memory over one kind of alphabet looks at.
 struct ContextPlan {
-  int history_contexts = 0;
   int candidate_contexts = 0;
   int matches = 0;
   int mixers = 0;
@@ -25,16 +24,16 @@ struct ContextPlan {
 
 /// Contexts of a symbol to come, as hashes.
 struct ContextHashes {
-  std::array<std::uint32_t, kMaxHistoryContexts> history;
+  std::array<std::uint32_t, kHistoryContexts> history;
   std::array<std::uint32_t, kMaxCandidateContexts> candidate;
 };
 
 /// For the tokens of a model.
-inline constexpr ContextPlan kTokenPlan = {12, 7, 3, 5, {24, 12, 5}, 1311, 328};
+inline constexpr ContextPlan kTokenPlan = {7, 3, 5, {24, 12, 5}, 1311, 328};
 void hash_token_contexts(const LaneText& text, ContextHashes& hashes);
 
 /// For the 256 bytes, of text or of binary data.
-inline constexpr ContextPlan kBytePlan = {12, 3, 2, 5, {24, 8}, 328, 66};
+inline constexpr ContextPlan kBytePlan = {3, 2, 5, {24, 8}, 328, 66};
 void hash_byte_contexts(const LaneText& text, ContextHashes& hashes);
 
 }  // namespace fz::memory

@@ -5,9 +5,8 @@
 
 #include <array>
 #include <cstdint>
-#include <span>
-#include <vector>
 
+#include "base/aligned_array.h"
 #include "memory/bit_history.h"
 
 namespace fz::memory {
@@ -17,11 +16,13 @@ inline constexpr int kBucketLevels = 4;
 
 class HistoryTable {
  public:
+  static constexpr std::size_t kNodes = (1 << kBucketLevels) - 1;
+
   struct Bucket {
     std::uint8_t check;
-    std::array<BitHistory, (1 << kBucketLevels) - 1> nodes;
+    std::array<BitHistory, kNodes> nodes;
   };
-  static_assert(sizeof(Bucket) == 16);
+  static_assert(sizeof(Bucket) == 16);  // Both that a context may have are in one cache line.
 
   /// Where a context's nodes are, or will be after this step.
   struct Place {
@@ -34,24 +35,28 @@ class HistoryTable {
 
   void prefetch(std::uint32_t hash) const { __builtin_prefetch(&buckets_[hash >> shift_]); }
 
-  /// The context's bucket, or the one of two that has seen less, which the context will take over.
+  /// The context's bucket, or the one of two that has seen less, which the context will take over. Without branches:
+  /// nobody can guess them.
   Place find(std::uint32_t hash) const {
-    const std::uint32_t first = hash >> shift_;
-    const std::uint32_t second = first ^ 1;
-    const auto check = static_cast<std::uint8_t>((hash & 0xff) == 0 ? 1 : hash & 0xff);
-    if (buckets_[first].check == check) return {first, check, true};
-    if (buckets_[second].check == check) return {second, check, true};
+    const std::uint32_t number = hash >> shift_;
+    const Bucket& first = buckets_[number];
+    const Bucket& second = buckets_[number ^ 1];
+    const auto check = static_cast<std::uint8_t>((hash & 0xff) + ((hash & 0xff) == 0));
     const auto& seen = kBitHistories.bits_seen;
-    return {seen[buckets_[first].nodes[0]] <= seen[buckets_[second].nodes[0]] ? first : second, check, false};
+    const unsigned is_first = first.check == check ? 1 : 0;
+    const unsigned is_second = second.check == check ? 1 : 0;
+    const unsigned second_is_poorer = seen[second.nodes[0]] < seen[first.nodes[0]] ? 1 : 0;
+    return {number ^ ((is_first ^ 1) & (is_second | second_is_poorer)), check, (is_first | is_second) != 0};
   }
 
-  BitHistory history(const Place& place, std::size_t node) const {
-    return place.is_there ? buckets_[place.bucket].nodes[node] : BitHistory{0};
+  /// The nodes as they are in this step.
+  const BitHistory* nodes(const Place& place) const {
+    return place.is_there ? buckets_[place.bucket].nodes.data() : kNothingSeen.data();
   }
 
   // The updates of a step, in this order: claim() for every place, the highest lane first; open() for every place;
-  // set() for every node, the highest lane first. So the lowest lane has a contested bucket, and among the lanes of one
-  // context the lowest has a contested node.
+  // writes to every node of a place that has() its bucket, the highest lane first. So the lowest lane has a contested
+  // bucket, and among the lanes of one context the lowest has a contested node.
 
   void claim(const Place& place) { buckets_[place.bucket].check = place.check; }
 
@@ -62,12 +67,12 @@ class HistoryTable {
 
   bool has(const Place& place) const { return buckets_[place.bucket].check == place.check; }
 
-  void set(const Place& place, std::size_t node, BitHistory history) {
-    if (has(place)) buckets_[place.bucket].nodes[node] = history;
-  }
+  BitHistory* nodes_to_write(const Place& place) { return buckets_[place.bucket].nodes.data(); }
 
  private:
-  std::vector<Bucket> buckets_;
+  static constexpr std::array<BitHistory, kNodes> kNothingSeen = {};
+
+  AlignedArray<Bucket> buckets_;
   int shift_;
 };
 

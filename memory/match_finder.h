@@ -4,8 +4,8 @@
 
 #include <cstdint>
 #include <span>
-#include <vector>
 
+#include "base/aligned_array.h"
 #include "memory/lane_range.h"
 #include "memory/lane_text.h"
 
@@ -83,8 +83,8 @@ class MatchFinder {
   std::span<const LaneRange> lanes_;
   std::span<const Symbol> symbols_;
   std::uint32_t shortest_;
-  std::uint32_t oldest_factor_ = 1;    // kFactor^(shortest − 1)
-  std::vector<std::uint32_t> places_;  // position + 1; 0: none
+  std::uint32_t oldest_factor_ = 1;     // kFactor^(shortest − 1)
+  AlignedArray<std::uint32_t> places_;  // position + 1; 0: none
   int shift_;
 };
 

@@ -43,23 +43,23 @@ std::uint32_t rate_at(std::uint32_t base, std::uint64_t symbols_done, std::size_
 
 Memory::State::State(const Alphabet& the_alphabet, std::span<const LaneRange> lane_ranges, const Options& options)
     : alphabet(the_alphabet),
+      kernels(*options.kernels),
       ranges(lane_ranges.begin(), lane_ranges.end()),
       symbols(lane_ranges.back().end),
       plan(the_alphabet.is_bytes() ? kBytePlan : kTokenPlan),
       depth(the_alphabet.depth()),
       with_model(options.with_model),
       left_out(options.left_out),
-      histories(plan.history_contexts),
       candidates(plan.candidate_contexts),
       matches(plan.matches),
       mixers(plan.mixers),
-      candidate_input(histories),
+      candidate_input(kHistoryContexts),
       match_input(candidate_input + candidates),
       model_input(match_input + matches),
       bias_input(model_input + 1),
       input_count(bias_input + 1),
       lane_order(lane_ranges.size()),
-      final_layer(*options.kernels, kFinalSets, mixers, 0) {
+      final_layer(kernels.final, kMaxOutputs, kFinalSets) {
   FZ_CHECK(depth >= 1 && depth <= kMaxDepth && std::has_single_bit(ranges.size()) && ranges.size() <= 1024);
   for (const LaneRange& range : ranges) lanes.emplace_back(LaneText(alphabet, symbols, range.begin));
   std::iota(lane_order.begin(), lane_order.end(), 0);
@@ -72,25 +72,28 @@ Memory::State::State(const Alphabet& the_alphabet, std::span<const LaneRange> la
     const int end = level + (depth - level + left - 1) / left;
     group_begin[group] = level;
     while (level < end) group_of_level[level++] = static_cast<std::uint8_t>(group);
+    group_of_level[level] = static_cast<std::uint8_t>(group);
   }
 
-  for (int i = 0; i < histories; ++i) {
+  const std::size_t most_bits = lanes.size() * kMaxDepth;
+  for (int i = 0; i < kHistoryContexts; ++i) {
     history_tables.emplace_back(bucket_bits(symbols.size()));
-    AdaptiveMap& map = history_maps.emplace_back(256, kMapLimit);
+    LogitMap& map = history_maps.emplace_back(256, kMapLimit, most_bits);
+    history_logits[i] = map.logits();
     for (int history = 0; history < kBitHistories.count; ++history) {
       map.set(history, kBitHistories.first_probability[history]);
     }
   }
   for (int i = 0; i < candidates; ++i) {
     candidate_tables.emplace_back(entry_bits(symbols.size()));
-    candidate_maps.emplace_back(kCandidateEntries, kMapLimit);
+    candidate_maps.emplace_back(kCandidateEntries, kMapLimit, most_bits);
   }
   for (int i = 0; i < matches; ++i) {
     match_finders.emplace_back(ranges, symbols, plan.match_lengths[i], match_bits(symbols.size()));
-    match_maps.emplace_back(kMatchEntries, kMapLimit);
+    match_maps.emplace_back(kMatchEntries, kMapLimit, most_bits);
   }
   for (int i = 0; i < mixers; ++i) {
-    MixerLayer& layer = layers.emplace_back(*options.kernels, kMixerSets[i], input_count, 0);
+    MixerLayer& layer = layers.emplace_back(kernels.first, kMaxInputs, kMixerSets[i]);
     const FirstWeights& first = options.first_weights;
     for (int input = 0; input < candidate_input; ++input) layer.set_weights(input, first.history);
     for (int input = candidate_input; input < match_input; ++input) layer.set_weights(input, first.candidate);
@@ -99,7 +102,7 @@ Memory::State::State(const Alphabet& the_alphabet, std::span<const LaneRange> la
     final_layer.set_weights(i, first.final[i]);
   }
   for (const std::uint32_t contexts : kRefinementContexts) {
-    AdaptiveMap& map = refinements.emplace_back(contexts * kKnots, kMapLimit);
+    AdaptiveMap& map = refinements.emplace_back(contexts * kKnots, kMapLimit, most_bits);
     for (std::uint32_t i = 0; i < contexts * kKnots; ++i) {
       const int logit = (static_cast<int>(i % kKnots) - kKnots / 2) * kKnotDistance;
       map.set(i, kLogistic.squash[limit_logit(logit) + kMaxLogit]);
@@ -111,10 +114,16 @@ Memory::State::State(const Alphabet& the_alphabet, std::span<const LaneRange> la
 void Memory::State::begin_step() {
   rate = rate_at(plan.rate, symbols_done, lanes.size());
   final_rate = rate_at(plan.final_rate, symbols_done, lanes.size());
+  active_lanes.clear();
+  active_order.clear();
+  for (std::size_t i = 0; i < lanes.size(); ++i) {
+    if (is_active(i)) active_lanes.push_back(&lanes[i]);
+    if (is_active(lane_order[i])) active_order.push_back(&lanes[lane_order[i]]);
+  }
 }
 
 Memory::Memory(const Alphabet& alphabet, std::span<const LaneRange> lanes, Options options) {
-  if (options.kernels == nullptr) options.kernels = &choose_mixer_kernels();
+  if (options.kernels == nullptr) options.kernels = &choose_memory_kernels();
   state_ = std::make_unique<State>(alphabet, lanes, options);
 }
 
@@ -138,21 +147,25 @@ void Memory::learn(std::size_t lane, unsigned bit) {
 
 void Memory::end_step(ThreadPool* pool) {
   State& state = *state_;
-  for (std::size_t i = 0; i < state.lanes.size(); ++i) {
-    if (!state.is_active(i)) continue;
-    LaneRecord& lane = state.lanes[i];
-    lane.prefix <<= state.depth - lane.level;
-    lane.level = state.depth;
-    state.symbols[lane.text.position()] = lane.prefix;
+  for (LaneRecord* lane : state.active_lanes) {
+    lane->prefix <<= state.depth - lane->level;
+    lane->level = state.depth;
+    state.symbols[lane->text.position()] = lane->prefix;
     ++state.symbols_done;
   }
+  const std::size_t tasks = state.update_tasks();
   if (pool != nullptr) {
-    pool->parallel_for(state.update_tasks(), [&](std::size_t task, int) { state.update(task); });
+    pool->parallel_for(tasks, [&](std::size_t task, int) { state.update(task); });
+    for (LaneRecord* lane : state.active_lanes) lane->text.advance();
   } else {
-    for (std::size_t task = 0; task < state.update_tasks(); ++task) state.update(task);
-  }
-  for (std::size_t i = 0; i < state.lanes.size(); ++i) {
-    if (state.is_active(i)) state.lanes[i].text.advance();
+    std::size_t task = 0;
+    while (task < state.context_tasks()) state.update(task++);
+    for (LaneRecord* lane : state.active_lanes) {
+      lane->text.advance();
+      // The tables' places come nearer while the rest is updated.
+      if (lane->text.position() < state.symbols.size()) state.hash_contexts(*lane);
+    }
+    while (task < tasks) state.update(task++);
   }
   ++state.step;
   state.begin_step();
@@ -164,7 +177,7 @@ std::span<const Symbol> Memory::symbols() const {
 
 std::size_t Memory::table_bytes(const Alphabet& alphabet, std::size_t symbol_count) {
   const ContextPlan& plan = alphabet.is_bytes() ? kBytePlan : kTokenPlan;
-  return plan.history_contexts * (sizeof(HistoryTable::Bucket) << bucket_bits(symbol_count)) +
+  return kHistoryContexts * (sizeof(HistoryTable::Bucket) << bucket_bits(symbol_count)) +
          plan.candidate_contexts * (sizeof(std::uint64_t) << entry_bits(symbol_count)) +
          plan.matches * (sizeof(std::uint32_t) << match_bits(symbol_count));
 }

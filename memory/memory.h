@@ -12,8 +12,8 @@
 #include "base/thread_pool.h"
 #include "memory/alphabet.h"
 #include "memory/lane_range.h"
+#include "memory/memory_kernels.h"
 #include "memory/mixer.h"
-#include "memory/mixer_kernels.h"
 
 namespace fz::memory {
 
@@ -25,9 +25,9 @@ class Memory {
   struct Options {
     bool with_model = false;  ///< mix() is given the model's probabilities.
     FirstWeights first_weights = kEvenWeights;
-    const MixerKernels* kernels = nullptr;  ///< Null: the best that this CPU has.
-    std::uint32_t shuffle_seed = 0;         ///< For tests: visits the lanes in another order where it must not matter.
-    std::uint64_t left_out = 0;             ///< For measurements: parts to do without, see part_bit().
+    const MemoryKernels* kernels = nullptr;  ///< Null: the best that this CPU has.
+    std::uint32_t shuffle_seed = 0;          ///< For tests: visits the lanes in another order where it must not matter.
+    std::uint64_t left_out = 0;              ///< For measurements: parts to do without, see part_bit().
   };
 
   enum class Part { kHistory, kCandidate, kMatch, kMixer, kRefinement };

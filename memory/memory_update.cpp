@@ -5,38 +5,43 @@ namespace fz::memory {
 
 void Memory::State::update_histories(std::size_t context) {
   HistoryTable& table = history_tables[context];
-  AdaptiveMap& map = history_maps[context];
-  const auto each_place = [&](const auto& body) {
-    return [&, body](LaneRecord& lane) {
-      for (int group = 0; group < lane.groups_open; ++group) body(lane.places[context][group]);
-    };
-  };
-  for_lanes_downwards(each_place([&](const HistoryTable::Place& place) { table.claim(place); }));
-  for_lanes(each_place([&](const HistoryTable::Place& place) { table.open(place); }));
+  LogitMap& map = history_maps[context];
   for_lanes_downwards([&](LaneRecord& lane) {
+    for (int group = 0; group < lane.groups_open; ++group) table.claim(lane.places[group][context]);
+  });
+  for_lanes([&](LaneRecord& lane) {
+    for (int group = 0; group < lane.groups_open; ++group) table.open(lane.places[group][context]);
+  });
+  for_lanes_downwards([&](LaneRecord& lane) {
+    std::array<BitHistory, HistoryTable::kNodes> nowhere;
+    std::array<BitHistory*, kMaxGroups> targets;
+    for (int group = 0; group < lane.groups_open; ++group) {
+      const HistoryTable::Place& place = lane.places[group][context];
+      targets[group] = table.has(place) ? table.nodes_to_write(place) : nowhere.data();
+    }
     for (int i = 0; i < lane.decision_count; ++i) {
-      const BitHistory next = kBitHistories.next[lane.histories[context][i]][lane.bits[i]];
-      table.set(lane.places[context][lane.groups[i]], lane.nodes[i], next);
+      const BitHistory history = lane.histories[i][context];
+      targets[lane.groups[i]][lane.nodes[i]] = kBitHistories.next[history][lane.bits[i]];
     }
   });
   for_lanes([&](LaneRecord& lane) {
-    for (int i = 0; i < lane.decision_count; ++i) {
-      const BitHistory history = lane.histories[context][i];
-      if (history != 0) map.count(history, lane.bits[i]);
-    }
+    map.count(lane.decision_count, [&](int i) {
+      const BitHistory history = lane.histories[i][context];
+      return AdaptiveMap::Bit{history, lane.bits[i], history != 0};
+    });
   });
   map.apply();
 }
 
-void Memory::State::count_expectations(AdaptiveMap& map, const LaneRecord& lane, const Expectations& expectations) {
-  for (int i = 0; i < expectations.count; ++i) {
+void Memory::State::count_expectations(LogitMap& map, const LaneRecord& lane, const Expectations& expectations) {
+  map.count(expectations.count, [&](int i) {
     const Expectation& said = expectations.said[i];
-    map.count(said.entry, said.bit == lane.bits[said.decision]);
-  }
+    return AdaptiveMap::Bit{said.entry, said.bit == lane.bits[said.decision]};
+  });
 }
 
 void Memory::State::update_candidates(std::size_t context) {
-  AdaptiveMap& map = candidate_maps[context];
+  LogitMap& map = candidate_maps[context];
   for_lanes([&](LaneRecord& lane) { count_expectations(map, lane, lane.candidate_expectations[context]); });
   map.apply();
   for_lanes_downwards([&](LaneRecord& lane) {
@@ -47,7 +52,7 @@ void Memory::State::update_candidates(std::size_t context) {
 }
 
 void Memory::State::update_matches(std::size_t kind) {
-  AdaptiveMap& map = match_maps[kind];
+  LogitMap& map = match_maps[kind];
   MatchFinder& finder = match_finders[kind];
   for_lanes([&](LaneRecord& lane) {
     count_expectations(map, lane, lane.match_expectations[kind]);
@@ -58,26 +63,36 @@ void Memory::State::update_matches(std::size_t kind) {
   for_lanes([&](LaneRecord& lane) { finder.roll(lane.matches[kind], lane.text, lane.prefix); });
 }
 
-void Memory::State::update_mixer(std::size_t layer) {
+void Memory::State::update_mixer(std::size_t index) {
+  MixerLayer& layer = layers[index];
+  std::array<WeightChange, kMaxDepth> changes;
   for_lanes([&](LaneRecord& lane) {
+    std::size_t count = 0;
     for (int i = 0; i < lane.decision_count; ++i) {
       const Decision& decision = lane.decisions[i];
-      if (decision.gradients[layer] == 0) continue;
-      layers[layer].train(decision.sets[layer], decision.inputs.data(), decision.gradients[layer]);
+      changes[count] = {layer.weights(decision.sets[index]), decision.inputs.data(), decision.gradients[index]};
+      count += decision.gradients[index] != 0;
     }
+    layer.train({changes.data(), count});
   });
-  layers[layer].settle();
+  layer.settle();
 }
 
 void Memory::State::update_final() {
+  std::array<WeightChange, kMaxDepth> changes;
   for_lanes([&](LaneRecord& lane) {
+    std::size_t count = 0;
     for (int i = 0; i < lane.decision_count; ++i) {
       const Decision& decision = lane.decisions[i];
-      final_layer.train(decision.final_set, decision.outputs.data(), decision.final_gradient);
-      for (int j = 0; j < kRefinements; ++j) {
-        if (has(Part::kRefinement, j)) refinements[j].count(decision.refinement_entries[j], lane.bits[i]);
-      }
+      changes[count++] = {final_layer.weights(decision.final_set), decision.outputs.data(), decision.final_gradient};
     }
+    for (int j = 0; j < kRefinements; ++j) {
+      if (!has(Part::kRefinement, j)) continue;
+      refinements[j].count(lane.decision_count, [&](int i) {
+        return AdaptiveMap::Bit{lane.decisions[i].refinement_entries[j], lane.bits[i]};
+      });
+    }
+    final_layer.train({changes.data(), count});
   });
   final_layer.settle();
   for (AdaptiveMap& map : refinements) map.apply();
@@ -90,12 +105,12 @@ void Memory::State::update(std::size_t task) {
     return false;
   };
   const auto is_used = [&](Part part) { return has(part, static_cast<int>(task)); };
-  if (next_kind(histories)) {
-    if (is_used(Part::kHistory)) update_histories(task);
-  } else if (next_kind(candidates)) {
+  if (next_kind(candidates)) {
     if (is_used(Part::kCandidate)) update_candidates(task);
   } else if (next_kind(matches)) {
     if (is_used(Part::kMatch)) update_matches(task);
+  } else if (next_kind(kHistoryContexts)) {
+    if (is_used(Part::kHistory)) update_histories(task);
   } else if (next_kind(mixers)) {
     if (is_used(Part::kMixer)) update_mixer(task);
   } else {

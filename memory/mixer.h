@@ -6,14 +6,15 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
+#include "base/aligned_array.h"
 #include "memory/logistic.h"
-#include "memory/mixer_kernels.h"
+#include "memory/memory_kernels.h"
 
 namespace fz::memory {
 
-inline constexpr int kMaxInputs = 32;
 inline constexpr int kMaxMixers = 5;
 inline constexpr std::int32_t kWeightOne = 65536;
 inline constexpr std::int32_t kMaxWeight = (1 << 19) - 1;
@@ -33,42 +34,37 @@ inline constexpr FirstWeights kLearnedWeights = {5000, 7000, 9400, 45000, {9600,
 /// Weight sets chosen by one circumstance.
 class MixerLayer {
  public:
-  MixerLayer(const MixerKernels& kernels, std::uint32_t sets, int inputs, std::int32_t weight)
-      : kernels_(&kernels),
-        inputs_((inputs + kInputPadding - 1) / kInputPadding * kInputPadding),
-        weights_(std::size_t{sets} * static_cast<std::size_t>(inputs_), weight) {}
+  /// `kernels` are those for sets of `width` weights.
+  MixerLayer(const MixerKernels& kernels, int width, std::uint32_t sets)
+      : kernels_(&kernels), width_(static_cast<std::size_t>(width)), weights_(sets * width_) {}
 
   void set_weights(int input, std::int32_t weight) {
-    for (std::size_t i = static_cast<std::size_t>(input); i < weights_.size(); i += static_cast<std::size_t>(inputs_)) {
-      weights_[i] = weight;
-    }
+    for (std::size_t i = static_cast<std::size_t>(input); i < weights_.size(); i += width_) weights_[i] = weight;
   }
 
-  /// A logit. `inputs` are padded with zeros.
-  int mix(std::uint32_t set, const std::int16_t* inputs) const {
-    return limit_logit(kernels_->dot(row(set), inputs, inputs_) >> 11);
+  const std::int32_t* weights(std::uint32_t set) const { return weights_.data() + set * width_; }
+  std::int32_t* weights(std::uint32_t set) { return weights_.data() + set * width_; }
+
+  void prefetch(std::uint32_t set) const {
+    __builtin_prefetch(weights(set));
+    __builtin_prefetch(weights(set) + width_ - 1);
   }
-  void train(std::uint32_t set, const std::int16_t* inputs, std::int32_t gradient) {
-    if (kernels_->train(row(set), inputs, inputs_, gradient, kMaxWeight)) beyond_.push_back(set);
+
+  void train(std::span<const WeightChange> changes) {
+    if (!kernels_->train(changes.data(), static_cast<int>(changes.size()), kMaxWeight)) return;
+    for (const WeightChange& change : changes) beyond_.push_back(change.weights);
   }
   /// After all of a step's train(): limits the weights. A set that is beyond now was so after its last change, too.
   void settle() {
-    for (const std::uint32_t set : beyond_) kernels_->limit(row(set), inputs_, kMaxWeight);
+    for (std::int32_t* weights : beyond_) kernels_->limit(weights, kMaxWeight);
     beyond_.clear();
   }
 
  private:
-  std::int32_t* row(std::uint32_t set) {
-    return weights_.data() + std::size_t{set} * static_cast<std::size_t>(inputs_);
-  }
-  const std::int32_t* row(std::uint32_t set) const {
-    return weights_.data() + std::size_t{set} * static_cast<std::size_t>(inputs_);
-  }
-
   const MixerKernels* kernels_;
-  int inputs_;
-  std::vector<std::int32_t> weights_;
-  std::vector<std::uint32_t> beyond_;  // sets that may need settling
+  std::size_t width_;
+  AlignedArray<std::int32_t> weights_;
+  std::vector<std::int32_t*> beyond_;  // sets that may need settling
 };
 
 /// How far a decision moves the weights: the error of a probability, times a rate in units of 2^-16.

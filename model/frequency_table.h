@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
+#include "base/aligned_array.h"
 #include "model/kernels/kernels.h"
-#include "model/packed_matrix.h"
 
 namespace fz::model {
 

@@ -7,7 +7,9 @@
 #include <cstring>
 #include <vector>
 
-#include "model/packed_matrix.h"
+#include "base/aligned_array.h"
+#include "model/kernels/kernels.h"
+#include "model/model.h"
 
 namespace fz::model {
 

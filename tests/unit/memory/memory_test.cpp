@@ -122,7 +122,7 @@ TEST_P(MemoryEquality, KernelsThreadsAndOrderOfLanes) {
     for (const bool with_model : {false, true}) {
       SCOPED_TRACE(testing::Message() << lanes << " lanes, model " << with_model);
       const Outcome expected =
-          code(alphabet, text, lanes, {{with_model, kEvenWeights, &kBaselineMixerKernels, 0}, 0, 0});
+          code(alphabet, text, lanes, {{with_model, kEvenWeights, &kBaselineMemoryKernels, 0}, 0, 0});
       for (const Way& way :
            {Way{{with_model, kEvenWeights, nullptr, 0}, 0, 0}, Way{{with_model, kEvenWeights, nullptr, 11}, 0, 22},
             Way{{with_model, kEvenWeights, nullptr, 33}, 1, 0}, Way{{with_model, kEvenWeights, nullptr, 44}, 3, 55}}) {

@@ -54,28 +54,49 @@ TEST(BitHistory, FollowsTheText) {
 
 TEST(AdaptiveMap, TheOrderOfAStepsBitsDoesNotMatter) {
   std::mt19937 random(1);
-  AdaptiveMap forwards(16, 255);
-  AdaptiveMap shuffled(16, 255);
+  AdaptiveMap forwards(16, 255, 300);
+  AdaptiveMap shuffled(16, 255, 300);
   for (int step = 0; step < 200; ++step) {
     std::vector<std::pair<std::uint32_t, unsigned>> bits(1 + random() % 300);
     for (auto& [index, bit] : bits) {
       index = random() % 16;
       bit = random() % 16 < index;
     }
-    for (const auto& [index, bit] : bits) forwards.count(index, bit);
+    const auto bit_at = [&](int i) {
+      const auto& [index, bit] = bits[static_cast<std::size_t>(i)];
+      return AdaptiveMap::Bit{index, bit};
+    };
+    forwards.count(static_cast<int>(bits.size()), bit_at);
     std::shuffle(bits.begin(), bits.end(), random);
-    for (const auto& [index, bit] : bits) shuffled.count(index, bit);
+    shuffled.count(static_cast<int>(bits.size()), bit_at);
     forwards.apply();
     shuffled.apply();
-    for (std::size_t i = 0; i < 16; ++i) ASSERT_EQ(forwards[i].probability, shuffled[i].probability);
+    for (std::size_t i = 0; i < 16; ++i) ASSERT_EQ(forwards.probability(i), shuffled.probability(i));
   }
-  for (std::size_t i = 0; i < 16; ++i) EXPECT_NEAR(forwards[i].probability, static_cast<double>(i) * 4096, 6000);
+  for (std::size_t i = 0; i < 16; ++i) EXPECT_NEAR(forwards.probability(i), static_cast<double>(i) * 4096, 6000);
 }
 
 TEST(Mixer, TheOrderOfAStepsChangesDoesNotMatterEvenAtTheLimit) {
   std::mt19937 random(2);
-  MixerLayer forwards(choose_mixer_kernels(), 4, 20, kWeightOne / 4);
-  MixerLayer shuffled(kBaselineMixerKernels, 4, 20, kWeightOne / 4);
+  MixerLayer forwards(choose_memory_kernels().first, kMaxInputs, 4);
+  MixerLayer shuffled(kBaselineMemoryKernels.first, kMaxInputs, 4);
+  for (int i = 0; i < kMaxInputs; ++i) {
+    forwards.set_weights(i, kWeightOne / 4);
+    shuffled.set_weights(i, kWeightOne / 4);
+  }
+  const auto train = [](MixerLayer& layer, const auto& changes) {
+    for (const auto& change : changes) {
+      const WeightChange one = {layer.weights(change.set), change.inputs.data(), change.gradient};
+      layer.train({&one, 1});
+    }
+    layer.settle();
+  };
+  const auto mix = [](const MixerLayer& layer, const MixerKernels& kernels, const auto& probe) {
+    const std::int32_t* const weights = layer.weights(probe.set);
+    std::int16_t logit = 0;
+    kernels.mix(&weights, 1, probe.inputs.data(), kMaxLogit, &logit);
+    return logit;
+  };
   struct Change {
     std::uint32_t set;
     alignas(32) std::array<std::int16_t, kMaxInputs> inputs;
@@ -91,14 +112,12 @@ TEST(Mixer, TheOrderOfAStepsChangesDoesNotMatterEvenAtTheLimit) {
       change.inputs[0] = 3071;  // pushes one weight to its limit and beyond within a step
       change.gradient = static_cast<std::int32_t>(random() % 40000) - (step % 20 < 10 ? 10000 : 30000);
     }
-    for (const Change& change : changes) forwards.train(change.set, change.inputs.data(), change.gradient);
-    forwards.settle();
+    train(forwards, changes);
     std::shuffle(changes.begin(), changes.end(), random);
-    for (const Change& change : changes) shuffled.train(change.set, change.inputs.data(), change.gradient);
-    shuffled.settle();
+    train(shuffled, changes);
     for (const Change& probe : changes) {
-      const int logit = forwards.mix(probe.set, probe.inputs.data());
-      ASSERT_EQ(logit, shuffled.mix(probe.set, probe.inputs.data()));
+      const int logit = mix(forwards, choose_memory_kernels().first, probe);
+      ASSERT_EQ(logit, mix(shuffled, kBaselineMemoryKernels.first, probe));
       limited = limited || std::abs(logit) == kMaxLogit;
     }
   }
@@ -148,13 +167,13 @@ TEST(HistoryTable, TheLowestLaneHasAContestedBucketAndNode) {
     for (const Write& lane : any_order) table.open(lane.place);
     for (auto lane = lanes.rbegin(); lane != lanes.rend(); ++lane) {
       lost += !table.has(lane->place);
-      table.set(lane->place, lane->node, lane->value);
+      if (table.has(lane->place)) table.nodes_to_write(lane->place)[lane->node] = lane->value;
     }
     defined = std::move(new_defined);
     checks = std::move(new_checks);
     for (const auto& [bucket, check] : checks) {
       for (std::uint8_t node = 0; node < 15; ++node) {
-        ASSERT_EQ(table.history({bucket, check, true}, node), (defined[{bucket, node}]));
+        ASSERT_EQ(table.nodes({bucket, check, true})[node], (defined[{bucket, node}]));
       }
     }
   }
