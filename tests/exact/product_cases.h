@@ -46,8 +46,8 @@ inline void expect_products_equal(ProductS8 product_s8, ProductS16 product_s16) 
     const model::QuantizedMatrix* parts[] = {&b};
     const model::PackedMatrix packed(parts);
     const std::size_t stride = packed.padded_outputs();
-    model::AlignedArray<std::int8_t> a(c.rows * packed.depth());
-    model::AlignedArray<std::int16_t> a16(c.rows * packed.depth());
+    AlignedArray<std::int8_t> a(c.rows * packed.depth());
+    AlignedArray<std::int16_t> a16(c.rows * packed.depth());
     for (std::size_t m = 0; m < c.rows; ++m) {
       for (std::size_t k = 0; k < c.depth; ++k) {
         a[m * packed.depth() + k] = random_int8(random, c.is_extreme);
@@ -59,8 +59,8 @@ inline void expect_products_equal(ProductS8 product_s8, ProductS16 product_s16) 
         if (c.depth <= 64) value = static_cast<std::int16_t>(value * 258 + value % 2);  // ±32767 where it is ±127
       }
     }
-    model::AlignedArray<std::uint8_t> scratch(model::product_scratch_bytes(c.rows, packed.depth()));
-    model::AlignedArray<std::int32_t> c8(c.rows * stride), c16(c.rows * stride);
+    AlignedArray<std::uint8_t> scratch(model::product_scratch_bytes(c.rows, packed.depth()));
+    AlignedArray<std::int32_t> c8(c.rows * stride), c16(c.rows * stride);
     product_s8(a.data(), c.rows, packed.operand(), c8.data(), stride, scratch.data());
     const std::size_t depth_used = (c.depth + 3) / 4 * 4;
     product_s16(a16.data(), packed.depth(), c.rows, packed.operand(), depth_used, c16.data(), stride);
