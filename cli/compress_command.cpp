@@ -275,7 +275,7 @@ void add_compress(CLI::App& app, Context& context) {
       ->check(CLI::IsMember({"mixed", "range", "ranks"}));
   command
       ->add_option("--block-size", options->block_bytes,
-                   "Raw bytes per block, 64KiB to 64MiB; default 4MiB, without a model 16MiB")
+                   "Raw bytes per block, 64KiB to 64MiB; default 4MiB, without a model 8MiB")
       ->type_name("SIZE")
       ->transform(CLI::AsSizeValue(false))
       ->check(check_block_bytes);

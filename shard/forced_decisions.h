@@ -2,13 +2,12 @@
 // blocks. Owns its buffers; one thread calling, parallel inside.
 #pragma once
 
-#include <optional>
 #include <span>
 #include <vector>
 
 #include "model/engine.h"
 #include "model/frequency_table.h"
-#include "shard/prediction_log.h"
+#include "shard/chunk_answers.h"
 #include "shard/range_coder.h"
 #include "shard/token_block.h"
 
@@ -43,13 +42,9 @@ class ForcedDecisions {
     return (first_lane_[block] + lane) * window_ + i;
   }
 
-  /// Of all blocks.
-  std::size_t chunk_count() const;
-
   model::Engine& engine_;
   std::span<const TokenBlock> blocks_;
-  Checkpoints checkpoints_;
-  std::optional<bool> keeps_;            // in the logs; known when the first chunks have been timed
+  ChunkAnswers answers_;
   std::vector<BlockLane> lanes_;         // of all blocks
   std::vector<std::size_t> first_lane_;  // of each block in lanes_
   std::uint32_t window_;

@@ -73,7 +73,7 @@ struct LanguageModelCodec::State {
       case TokenCoder::kRange:
         return encode_with_ranges(*engine, blocks, settings.checkpoints);
       case TokenCoder::kRanks:
-        return encode_with_ranks(*engine, blocks);
+        return encode_with_ranks(*engine, blocks, settings.checkpoints);
       case TokenCoder::kMixed:
         return encode_mixed(*engine, alphabet, blocks, settings.checkpoints);
     }

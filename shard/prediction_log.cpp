@@ -11,13 +11,13 @@
 namespace fz::shard {
 namespace {
 
-// File: magic and identity, then records: first token, size of the probabilities, the probabilities, check of all that.
+// File: magic and identity, then records: first token, size of the answers, the answers, check of all that.
 constexpr std::string_view kMagic("FZpred\x00\x01", 8);
 constexpr std::size_t kHeadBytes = 8 + sizeof(Hash16);
 constexpr std::size_t kRecordHeadBytes = 4 + 4;
 constexpr std::size_t kFrameBytes = kRecordHeadBytes + sizeof(Check8);
 constexpr const char* kPrefix = "predictions-";
-static_assert(std::endian::native == std::endian::little, "probabilities lie as they are in memory");
+static_assert(std::endian::native == std::endian::little, "numbers lie as they are in memory");
 
 std::string prefix_of(BlockId block) {
   return fmt::format("{}{}", kPrefix, number(block));
@@ -66,18 +66,16 @@ void PredictionLog::find_records(File file, std::uint32_t raw_bytes) {
   files_.push_back(std::move(file));
 }
 
-bool PredictionLog::read(std::uint32_t begin, std::span<Probability> target) {
+bool PredictionLog::read(std::uint32_t begin, std::span<std::uint16_t> answers) {
   const auto found = places_.find(begin);
-  if (found == places_.end() || found->second.size_bytes != target.size_bytes()) return false;
+  if (found == places_.end() || found->second.size_bytes != answers.size_bytes()) return false;
   const Place place = found->second;
   try {
     const Bytes record = files_[place.file].read_at(place.offset_bytes, kFrameBytes + std::size_t{place.size_bytes});
     const ByteSpan checked = ByteSpan(record).first(record.size() - sizeof(Check8));
     const Check8 check = check8(checked);
     if (std::equal(check.begin(), check.end(), record.end() - sizeof(Check8))) {
-      std::memcpy(target.data(), checked.data() + kRecordHeadBytes, place.size_bytes);
-      // A coder takes no 0; levels without a decision hold anything.
-      for (Probability& zero : target) zero = std::max<Probability>(zero, 1);
+      std::memcpy(answers.data(), checked.data() + kRecordHeadBytes, place.size_bytes);
       return true;
     }
   } catch (const Error& error) {
@@ -87,12 +85,12 @@ bool PredictionLog::read(std::uint32_t begin, std::span<Probability> target) {
   return false;
 }
 
-void PredictionLog::append(std::uint32_t begin, std::span<const Probability> zeros) {
+void PredictionLog::append(std::uint32_t begin, std::span<const std::uint16_t> answers) {
   if (has_failed_) return;
   ByteWriter record;
   record.write(begin);
-  record.write(static_cast<std::uint32_t>(zeros.size_bytes()));
-  record.write_bytes({reinterpret_cast<const std::uint8_t*>(zeros.data()), zeros.size_bytes()});
+  record.write(static_cast<std::uint32_t>(answers.size_bytes()));
+  record.write_bytes({reinterpret_cast<const std::uint8_t*>(answers.data()), answers.size_bytes()});
   record.write_bytes(check8(record.bytes()));
   writer_.gate([&] { write(record.bytes()); });
 }

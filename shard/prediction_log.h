@@ -17,7 +17,6 @@
 #include "base/ids.h"
 #include "base/part.h"
 #include "shard/archive_format.h"
-#include "shard/range_coder.h"
 
 namespace fz::shard {
 
@@ -39,11 +38,11 @@ class PredictionLog {
 
   /// Chunks that read() can give.
   std::size_t known_chunks() const { return places_.size(); }
-  /// The decisions' P(0) of the chunk that begins with token `begin` of the block, if they are there: exactly as many
-  /// as `target` takes.
-  bool read(std::uint32_t begin, std::span<Probability> target);
+  /// The answers for the chunk that begins with token `begin` of the block, if they are there: exactly as many as
+  /// `answers` takes.
+  bool read(std::uint32_t begin, std::span<std::uint16_t> answers);
   /// Keeps them for a later run. The first call makes the file.
-  void append(std::uint32_t begin, std::span<const Probability> zeros);
+  void append(std::uint32_t begin, std::span<const std::uint16_t> answers);
   /// The block is done: removes its files, whoever wrote them.
   void remove();
 
@@ -51,7 +50,7 @@ class PredictionLog {
   struct Place {
     std::size_t file = 0;
     std::uint64_t offset_bytes = 0;  ///< Of the record.
-    std::uint32_t size_bytes = 0;    ///< Of the probabilities.
+    std::uint32_t size_bytes = 0;    ///< Of the answers.
   };
 
   void write(ByteSpan record);

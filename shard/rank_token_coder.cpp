@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "shard/chunk_answers.h"
 #include "shard/fallback_codecs.h"
 
 namespace fz::shard {
@@ -10,6 +11,8 @@ namespace {
 
 /// A rank is below 2^18, so its variable-length number has at most 3 bytes.
 constexpr std::uint64_t kMaxRankBytes = 3;
+/// 16-bit numbers that hold one.
+constexpr std::size_t kHalves = 2;
 
 /// The token with `rank` logits before it.
 model::TokenId token_of_rank(const float* logits, std::uint32_t vocabulary_size, std::uint32_t rank,
@@ -63,29 +66,38 @@ class RankTokenDecoder final : public TokenDecoder {
 
 }  // namespace
 
-std::vector<Bytes> encode_with_ranks(model::Engine& engine, std::span<const TokenBlock> blocks) {
-  const model::ModelConfig& config = engine.model().config;
-  std::vector<std::vector<std::uint32_t>> ranks;
-  std::vector<model::PrefillChunk> chunks;
-  std::vector<std::uint32_t*> targets;  // of each chunk's first rank
-  for (const TokenBlock& block : blocks) {
-    std::vector<std::uint32_t>& own = ranks.emplace_back(block.tokens.size());
-    for (const Lane& lane : block.lanes) {
-      for (std::uint32_t t = 0; t < lane.end - lane.begin; t += block.chunking.chunk_size()) {
-        chunks.push_back(block.chunk(lane, t));
-        targets.push_back(own.data() + lane.begin + t);
-      }
+std::vector<Bytes> encode_with_ranks(model::Engine& engine, std::span<const TokenBlock> blocks,
+                                     const Checkpoints& checkpoints) {
+  const std::uint32_t vocabulary_size = engine.model().config.vocabulary_size;
+  std::vector<std::vector<std::uint16_t>> ranks;  // of each block, each rank in two halves, the lower one first
+  for (const TokenBlock& block : blocks) ranks.emplace_back(block.tokens.size() * kHalves);
+  std::vector<ChunkAnswers::Question> questions;
+  for (const BlockLane& place : lanes_of(blocks)) {
+    const TokenBlock& block = blocks[place.block];
+    const Lane& lane = block.lanes[place.lane];
+    const std::uint32_t chunk_size = block.chunking.chunk_size();
+    for (std::uint32_t t = 0; t < lane.end - lane.begin; t += chunk_size) {
+      const std::size_t count = std::min(chunk_size, lane.end - lane.begin - t);
+      questions.push_back(
+          {place, t, std::span(ranks[place.block]).subspan((lane.begin + t) * kHalves, count * kHalves)});
     }
   }
-  engine.prefill(chunks, [&](std::size_t index, std::size_t position, int, const float* logits) {
-    const model::PrefillChunk& chunk = chunks[index];
-    targets[index][position - chunk.known] =
-        engine.kernels().rank(logits, config.vocabulary_size, chunk.tokens[position]);
-  });
+  ChunkAnswers answers(engine, blocks, checkpoints);
+  const std::size_t at_once = static_cast<std::size_t>(engine.pool().threads()) * ChunkAnswers::kChunksOfThread;
+  for (std::size_t first = 0; first < questions.size(); first += at_once) {
+    answers.get(std::span(questions).subspan(first, std::min(at_once, questions.size() - first)),
+                [&](model::TokenId token, int, const float* logits, std::uint16_t* halves) {
+                  const std::uint32_t rank = engine.kernels().rank(logits, vocabulary_size, token);
+                  halves[0] = static_cast<std::uint16_t>(rank);
+                  halves[1] = static_cast<std::uint16_t>(rank >> 16);
+                });
+  }
   std::vector<Bytes> payloads;
-  for (const std::vector<std::uint32_t>& own : ranks) {
+  for (const std::vector<std::uint16_t>& halves : ranks) {
     ByteWriter writer;
-    for (const std::uint32_t rank : own) writer.write_varint(rank);
+    for (std::size_t i = 0; i < halves.size(); i += kHalves) {
+      writer.write_varint(halves[i] | std::uint32_t{halves[i + 1]} << 16);
+    }
     ByteWriter payload;
     payload.write_varint(writer.size());
     payload.write_bytes(bzip2_compress(writer.bytes()));

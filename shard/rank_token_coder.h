@@ -7,13 +7,15 @@
 
 #include "base/bytes.h"
 #include "model/engine.h"
+#include "shard/prediction_log.h"
 #include "shard/token_block.h"
 #include "shard/token_decoder.h"
 
 namespace fz::shard {
 
-/// For each block its ranks.
-std::vector<Bytes> encode_with_ranks(model::Engine& engine, std::span<const TokenBlock> blocks);
+/// For each block its ranks. What the logs of `checkpoints` know is not asked again.
+std::vector<Bytes> encode_with_ranks(model::Engine& engine, std::span<const TokenBlock> blocks,
+                                     const Checkpoints& checkpoints = {});
 
 /// `reader` holds what encode_with_ranks returned for the block. Throws Error(kCorrupt) for ranks beyond the vocabulary
 /// or too few.

@@ -9,7 +9,7 @@
 namespace fz::shard {
 namespace {
 
-using Zeros = std::vector<Probability>;
+using Zeros = std::vector<std::uint16_t>;
 constexpr BlockId kBlock{7};
 constexpr std::uint32_t kRawBytes = 5000;
 constexpr Hash16 kIdentity{1, 2, 3};
@@ -18,7 +18,7 @@ constexpr Hash16 kIdentity{1, 2, 3};
 Zeros zeros_of(std::uint32_t begin) {
   Zeros zeros(10 + begin % 7);
   std::mt19937 random(begin);
-  for (Probability& zero : zeros) zero = static_cast<Probability>(1 + random() % 65535);
+  for (std::uint16_t& zero : zeros) zero = static_cast<std::uint16_t>(1 + random() % 65535);
   return zeros;
 }
 

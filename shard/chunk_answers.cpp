@@ -1,0 +1,46 @@
+#include "shard/chunk_answers.h"
+
+#include "base/stopwatch.h"
+
+namespace fz::shard {
+
+std::size_t ChunkAnswers::chunk_count() const {
+  std::size_t count = 0;
+  for (const TokenBlock& block : blocks_) {
+    const std::uint32_t chunk_size = block.chunking.chunk_size();
+    for (const Lane& lane : block.lanes) count += (lane.end - lane.begin + chunk_size - 1) / chunk_size;
+  }
+  return count;
+}
+
+void ChunkAnswers::get(std::span<const Question> questions, const Fill& fill) {
+  const bool has_logs = !checkpoints_.logs.empty();
+  const auto first_of_block = [this](const Question& question) {
+    return blocks_[question.lane.block].lanes[question.lane.lane].begin + question.first_token;
+  };
+  std::vector<model::PrefillChunk> chunks;
+  std::vector<const Question*> asked;  // of each chunk
+  for (const Question& question : questions) {
+    if (has_logs && checkpoints_.logs[question.lane.block].read(first_of_block(question), question.answers)) continue;
+    const TokenBlock& block = blocks_[question.lane.block];
+    chunks.push_back(block.chunk(block.lanes[question.lane.lane], question.first_token));
+    asked.push_back(&question);
+  }
+  if (chunks.empty()) return;
+  const Stopwatch watch;
+  engine_.prefill(chunks, [&](std::size_t index, std::size_t position, int thread, const float* logits) {
+    const model::PrefillChunk& chunk = chunks[index];
+    const std::span<std::uint16_t> answers = asked[index]->answers;
+    const std::size_t answers_of_token = answers.size() / (chunk.tokens.size() - chunk.known);
+    fill(chunk.tokens[position], thread, logits, answers.data() + (position - chunk.known) * answers_of_token);
+  });
+  if (!has_logs) return;
+  const double seconds_per_chunk = watch.seconds() / static_cast<double>(chunks.size());
+  if (!keeps_) keeps_ = seconds_per_chunk * static_cast<double>(chunk_count()) >= checkpoints_.after_seconds;
+  if (!*keeps_) return;
+  for (const Question* question : asked) {
+    checkpoints_.logs[question->lane.block].append(first_of_block(*question), question->answers);
+  }
+}
+
+}  // namespace fz::shard
