@@ -55,6 +55,7 @@ std::string display_duration(double seconds) {
 struct Progress::Figures {
   double elapsed_seconds = 0;
   std::uint64_t done_bytes = 0;
+  std::uint64_t bytes_in_work = 0;  ///< Of blocks that are not done.
   std::uint64_t done_blocks = 0;
   std::optional<double> bytes_per_second;  ///< Of this run; none before something is done.
   std::optional<double> seconds_left;
@@ -92,6 +93,7 @@ Progress::~Progress() {
 
 void Progress::add_block(BlockId block, Rank rank, std::uint64_t raw_bytes, std::uint64_t stored_bytes) {
   new_bytes_ += raw_bytes;
+  in_work_.erase(rank);
   new_stored_bytes_ += stored_bytes;
   ++new_blocks_;
   if (style_ == ProgressStyle::kJson) {
@@ -110,10 +112,13 @@ Progress::Figures Progress::figures() const {
   figures.elapsed_seconds = clock_() - start_seconds_;
   figures.done_bytes = std::min(job_.reused_bytes + new_bytes_, job_.total_bytes);
   figures.done_blocks = job_.reused_blocks + new_blocks_;
-  if (new_bytes_ > 0) {
-    const double rate = static_cast<double>(new_bytes_) / std::max(figures.elapsed_seconds, 1e-3);
+  // The last blocks are dealt twice: then it may seem to be more than there is.
+  for (const auto& [rank, bytes] : in_work_) figures.bytes_in_work += bytes;
+  figures.bytes_in_work = std::min(figures.bytes_in_work, job_.total_bytes - figures.done_bytes);
+  if (const std::uint64_t worked_bytes = new_bytes_ + figures.bytes_in_work; worked_bytes > 0) {
+    const double rate = static_cast<double>(worked_bytes) / std::max(figures.elapsed_seconds, 1e-3);
     figures.bytes_per_second = rate;
-    figures.seconds_left = static_cast<double>(job_.total_bytes - figures.done_bytes) / rate;
+    figures.seconds_left = static_cast<double>(job_.total_bytes - figures.done_bytes - figures.bytes_in_work) / rate;
   }
   const std::uint64_t stored_bytes = job_.reused_stored_bytes + new_stored_bytes_;
   if (job_.has_ratio && stored_bytes > 0) {
@@ -147,7 +152,8 @@ void Progress::show() {
     const Figures now = figures();
     nlohmann::ordered_json fields = {{"elapsed_seconds", now.elapsed_seconds}, {"done_bytes", now.done_bytes},
                                      {"total_bytes", job_.total_bytes},        {"done_blocks", now.done_blocks},
-                                     {"total_blocks", job_.total_blocks},      {"ranks", job_.ranks}};
+                                     {"total_blocks", job_.total_blocks},      {"ranks", job_.ranks},
+                                     {"bytes_in_work", now.bytes_in_work}};
     if (now.bytes_per_second) {
       fields["bytes_per_second"] = *now.bytes_per_second;
       fields["bytes_per_second_per_rank"] = *now.bytes_per_second / job_.ranks;
@@ -162,9 +168,9 @@ void Progress::show() {
 std::string Progress::text() const {
   if (!phase_.empty()) return phase_;
   const Figures now = figures();
-  std::string line =
-      fmt::format("{} {} of {}", job_.verb, display_size(now.done_bytes), display_size(job_.total_bytes));
-  if (job_.total_bytes > 0) line += fmt::format(" ({} %)", 100 * now.done_bytes / job_.total_bytes);
+  const std::uint64_t bytes = now.done_bytes + now.bytes_in_work;
+  std::string line = fmt::format("{} {} of {}", job_.verb, display_size(bytes), display_size(job_.total_bytes));
+  if (job_.total_bytes > 0) line += fmt::format(" ({} %)", 100 * bytes / job_.total_bytes);
   if (job_.total_blocks > 0) line += fmt::format(", {} of {}", now.done_blocks, plural(job_.total_blocks, "block"));
   if (job_.total_blocks > 0) line += ", " + plural(static_cast<std::uint64_t>(job_.ranks), "rank");
   if (now.bytes_per_second) {

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <iosfwd>
+#include <map>
 #include <string>
 
 #include "base/ids.h"
@@ -49,6 +50,12 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void add_block(BlockId block, Rank rank, std::uint64_t raw_bytes, std::uint64_t stored_bytes);
+  /// What a rank has done of its blocks that are not done. It is forgotten when it has done one, or by the second.
+  void set_in_work(Rank rank, std::uint64_t bytes) { in_work_[rank] = bytes; }
+  template <typename IsLost>
+  void forget_work_of(const IsLost& is_lost) {
+    std::erase_if(in_work_, [&](const auto& item) { return is_lost(item.first); });
+  }
   /// In place of blocks: all that is done so far.
   void set_done(std::uint64_t bytes) { new_bytes_ = bytes; }
   /// Shown in place of all else until it is empty: what goes on before the first block.
@@ -73,6 +80,7 @@ class Progress {
   double start_seconds_;
   double next_seconds_;
   std::uint64_t new_bytes_ = 0;
+  std::map<Rank, std::uint64_t> in_work_;  // bytes
   std::uint64_t new_blocks_ = 0;
   std::uint64_t new_stored_bytes_ = 0;
   bool line_is_shown_ = false;

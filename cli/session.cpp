@@ -7,6 +7,7 @@
 #include "base/interruption.h"
 #include "base/log.h"
 #include "base/profile.h"
+#include "base/work_meter.h"
 #include "cli/progress.h"
 #include "worker/courier.h"
 #include "worker/local_worker.h"
@@ -124,6 +125,7 @@ void coordinate(const Context& context, const WorkOptions& options, BlockWork wo
     }
   };
   hooks.before_assign = work.before_assign;
+  hooks.at_work = [&](Rank rank, std::uint64_t bytes) { progress.set_in_work(rank, bytes); };
   hooks.idle = [&] {
     throw_if_interrupted();
     if (work.phase) {
@@ -132,6 +134,8 @@ void coordinate(const Context& context, const WorkOptions& options, BlockWork wo
       if (phase.empty()) work.after_phase();
     }
     progress.set_ranks(std::max(scheduler.able_ranks(), 1));
+    progress.set_in_work(context.world.rank(), WorkMeter::bytes());
+    progress.forget_work_of([&](Rank rank) { return scheduler.is_lost(rank); });
     progress.update();
   };
   hooks.warn = [&](const std::string& text) { context.warn(text); };

@@ -41,7 +41,7 @@ Message parse_body(ByteReader& reader) {
     case 3:
       return Leave{reader.read<std::uint8_t>() != 0};
     case 4:
-      return Alive{};
+      return Alive{reader.read<std::uint64_t>()};
     case 5: {
       Ready ready;
       ready.model_blocks = reader.read<std::uint32_t>();
@@ -85,7 +85,7 @@ Bytes serialize(const Message& message) {
                  },
                  [](const Stop&) {},
                  [&](const Leave& leave) { writer.write(static_cast<std::uint8_t>(leave.ranks_lost)); },
-                 [](const Alive&) {},
+                 [&](const Alive& alive) { writer.write(alive.bytes_in_work); },
                  [&](const Ready& ready) {
                    writer.write(ready.model_blocks);
                    writer.write(ready.cheap_blocks);

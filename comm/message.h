@@ -42,6 +42,7 @@ struct Leave {
 
 /// "I am here." Sent now and then, so that silence means something.
 struct Alive {
+  std::uint64_t bytes_in_work = 0;  ///< Of a worker: what it has done of its blocks that are not done.
   bool operator==(const Alive&) const = default;
 };
 

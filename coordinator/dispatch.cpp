@@ -50,7 +50,9 @@ bool take_arrived(Scheduler& scheduler, comm::CoordinatorLink& link, const Dispa
       scheduler.on_finished(from);
     } else if (const auto* failed = std::get_if<comm::Failed>(&message)) {
       send_all(link, hooks, scheduler.on_failed(from, *failed, now_seconds));
-    } else if (!std::holds_alternative<comm::Alive>(message)) {
+    } else if (const auto* alive = std::get_if<comm::Alive>(&message)) {
+      hooks.at_work(from, alive->bytes_in_work);
+    } else {
       fail(ErrorCode::kLaunch, "rank {}: unexpected message; do all ranks run the same fz-dist?", number(from));
     }
   }

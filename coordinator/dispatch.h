@@ -21,6 +21,8 @@ struct DispatchHooks {
   std::function<void()> idle;
   /// A rank was lost, has failed, or is back.
   std::function<void(const std::string&)> warn = [](const std::string&) {};
+  /// A rank has done so many bytes of its blocks that are not done.
+  std::function<void(Rank, std::uint64_t)> at_work = [](Rank, std::uint64_t) {};
   /// These blocks are about to be given to a rank.
   std::function<void(std::span<const BlockId>)> before_assign = [](std::span<const BlockId>) {};
 };

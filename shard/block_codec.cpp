@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/profile.h"
+#include "base/work_meter.h"
 #include "shard/fallback_codecs.h"
 #include "shard/memory_codec.h"
 
@@ -95,6 +96,9 @@ std::vector<StoredBlock> encode_blocks(std::span<const RawBlock> blocks, TextCod
   for (const RawBlock& block : blocks) FZ_CHECK(!block.raw.empty() && block.raw.size() <= kMaxBlockBytes);
   std::vector<Candidates> candidates(blocks.size());
   if (text == nullptr) {
+    std::uint64_t raw_bytes = 0;
+    for (const RawBlock& block : blocks) raw_bytes += block.raw.size();
+    WorkMeter::expect_steps(raw_bytes);
     pool.parallel_for(blocks.size(), [&](std::size_t i, int) { candidates[i] = try_codecs(blocks[i].raw); });
   } else {
     pool.parallel_for(blocks.size() * kLast, [&](std::size_t i, int) {
@@ -130,6 +134,9 @@ std::vector<Bytes> decode_blocks(std::span<const StoredBlock> blocks, TextCodec*
     }
   }
   std::vector<Bytes> raws(blocks.size());
+  std::uint64_t cheap_bytes = 0;
+  for (const std::size_t i : cheap) cheap_bytes += blocks[i].header.raw_bytes;
+  WorkMeter::expect_steps(cheap_bytes);
   pool.parallel_for(cheap.size(), [&](std::size_t i, int) {
     raws[cheap[i]] = decode_without_model(blocks[cheap[i]], places[cheap[i]]);
   });

@@ -29,18 +29,16 @@ class ChunkAnswers {
   using Fill = std::function<void(model::TokenId token, int thread, const float* logits, std::uint16_t* answers)>;
 
   /// The blocks must outlive it. `checkpoints` has logs of just these blocks, or none.
-  ChunkAnswers(model::Engine& engine, std::span<const TokenBlock> blocks, const Checkpoints& checkpoints)
-      : engine_(engine), blocks_(blocks), checkpoints_(checkpoints) {}
+  ChunkAnswers(model::Engine& engine, std::span<const TokenBlock> blocks, const Checkpoints& checkpoints);
 
   /// Answers them all. What a log says may be any number.
   void get(std::span<const Question> questions, const Fill& fill);
 
  private:
-  std::size_t chunk_count() const;
-
   model::Engine& engine_;
   std::span<const TokenBlock> blocks_;
   Checkpoints checkpoints_;
+  std::size_t chunk_count_;    // of all blocks
   std::optional<bool> keeps_;  // in the logs; known when the first chunks have been timed
 };
 

@@ -2,6 +2,7 @@
 
 #include <bit>
 
+#include "base/work_meter.h"
 #include "memory/memory.h"
 #include "shard/lane_streams.h"
 #include "shard/lanes.h"
@@ -13,6 +14,9 @@ constexpr int kDecisionsOfByte = 8;
 /// More lanes would be a few per cent faster, as the tables' places are fetched ahead, and a few per cent larger. Ranks
 /// and threads work on different blocks.
 constexpr std::uint32_t kLanes = 1;
+
+/// Steps of a lane after which the meter advances.
+constexpr std::uint32_t kMeterStride = 4096;
 
 const memory::Alphabet& byte_alphabet() {
   static const memory::Alphabet alphabet = memory::Alphabet::of_bytes();
@@ -40,6 +44,7 @@ void code_bytes(const std::vector<Lane>& lanes, const Decide& decide, const Done
       done(index, static_cast<std::uint8_t>(byte));
     }
     memory.end_step(nullptr);
+    if ((t + 1) % kMeterStride == 0) WorkMeter::advance(kMeterStride * lanes.size());
   }
 }
 

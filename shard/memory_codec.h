@@ -8,6 +8,8 @@
 
 namespace fz::shard {
 
+// Both functions advance the WorkMeter, a step for each byte.
+
 /// What either function holds beside its input and output.
 std::uint64_t memory_codec_bytes(std::uint32_t raw_bytes);
 

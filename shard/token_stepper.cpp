@@ -1,5 +1,7 @@
 #include "shard/token_stepper.h"
 
+#include "base/work_meter.h"
+
 namespace fz::shard {
 namespace {
 
@@ -26,6 +28,7 @@ void step_through_blocks(model::Engine& engine, std::span<TokenBlock> blocks,
   std::vector<model::StepInput> inputs;
   std::vector<std::size_t> input_lanes;  // of each input, in `lanes`
   std::vector<model::PrefillChunk> read_again;
+  WorkMeter::expect_steps(steps);
   for (std::uint32_t t = 0; t < steps; ++t) {
     inputs.clear();
     input_lanes.clear();
@@ -51,6 +54,7 @@ void step_through_blocks(model::Engine& engine, std::span<TokenBlock> blocks,
           decoders[place.block]->choose(place.lane, logits, scratch[thread]);
     });
     end_step(engine.pool(), decoders);
+    WorkMeter::advance(1);
   }
 }
 

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/profile.h"
+#include "base/work_meter.h"
 #include "shard/corpus_reader.h"
 #include "shard/job_adapter.h"
 #include "shard/shard_file.h"
@@ -51,7 +52,7 @@ class CompressTask final : public Task {
     const shard::EncodeSettings settings{.coder = plan_.coder,
                                          .lane_limit = plan_.lane_limit,
                                          .checkpoints = {logs, settings_.checkpoint_after_seconds}};
-    const std::vector<shard::StoredBlock> encoded = shard::encode_blocks(raws, text, settings, codecs_.pool());
+    const std::vector<shard::StoredBlock> encoded = encode(raws, text, settings);
     if (settings_.check_decode) shard::decode_blocks(encoded, text, "check of the new archive", codecs_.pool());
     const StageScope stage(Stage::kInputOutput);
     for (const shard::StoredBlock& block : encoded) {
@@ -80,6 +81,14 @@ class CompressTask final : public Task {
       raws.push_back({id, range.raw_offset, reader_->read(range)});
     }
     return raws;
+  }
+
+  std::vector<shard::StoredBlock> encode(std::span<const shard::RawBlock> raws, shard::TextCodec* text,
+                                         const shard::EncodeSettings& settings) {
+    std::uint64_t raw_bytes = 0;
+    for (const shard::RawBlock& block : raws) raw_bytes += block.raw.size();
+    const WorkScope work(raw_bytes);
+    return shard::encode_blocks(raws, text, settings, codecs_.pool());
   }
 
   std::vector<shard::PredictionLog> open_logs(std::span<const shard::RawBlock> raws) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/stopwatch.h"
+#include "base/work_meter.h"
 
 namespace fz::worker {
 namespace {
@@ -45,7 +46,7 @@ comm::Leave carry_messages(comm::WorkerLink& coordinator, comm::CoordinatorLink*
     }
     if (watch.seconds() >= next_beat_seconds) {
       next_beat_seconds = watch.seconds() + patience.beat_seconds();
-      coordinator.send(comm::Alive{});
+      coordinator.send(comm::Alive{WorkMeter::bytes()});
     }
     if (watch.seconds() - heard_seconds > patience_seconds) {
       throw CoordinatorLost{patience_seconds};

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/profile.h"
+#include "base/work_meter.h"
 #include "shard/archive_reader.h"
 #include "shard/block_codec.h"
 #include "shard/restore_journal.h"
@@ -36,8 +37,7 @@ class DecodeTask : public Task {
     const std::vector<shard::StoredBlock> stored = read(ids);
     const bool needs_model = std::any_of(stored.begin(), stored.end(),
                                          [](const auto& block) { return shard::needs_model(block.header.codec); });
-    const std::vector<Bytes> raws =
-        shard::decode_blocks(stored, needs_model ? &codecs_.text() : nullptr, archive_.name(), codecs_.pool());
+    const std::vector<Bytes> raws = decode(stored, needs_model ? &codecs_.text() : nullptr);
     const StageScope stage(Stage::kInputOutput);
     codecs_.pool().parallel_for(ids.size(), [&](std::size_t i, int) { use(stored[i].header, raws[i]); });
     for (const BlockId id : ids) report({id, 0, 0});
@@ -58,6 +58,13 @@ class DecodeTask : public Task {
       stored.push_back(archive_.read_block(id));
     }
     return stored;
+  }
+
+  std::vector<Bytes> decode(std::span<const shard::StoredBlock> stored, shard::TextCodec* text) {
+    std::uint64_t raw_bytes = 0;
+    for (const shard::StoredBlock& block : stored) raw_bytes += block.header.raw_bytes;
+    const WorkScope work(raw_bytes);
+    return shard::decode_blocks(stored, text, archive_.name(), codecs_.pool());
   }
 
   CodecStore codecs_;

@@ -3,6 +3,7 @@
 
 #include <random>
 
+#include "base/work_meter.h"
 #include "model/backend.h"
 #include "model/model_file.h"
 #include "shard/adapter_format.h"
@@ -100,6 +101,17 @@ TEST_P(CodecTest, BlocksTogetherAreTheSameAsAlone) {
     }
     EXPECT_EQ(codec.decode(stored), raws);
   }
+}
+
+TEST_P(CodecTest, TheMeterComesToTheEndOfTheWork) {
+  LanguageModelCodec codec(small_model(), std::make_shared<ThreadPool>(2));
+  const Bytes raw = sample_text(3000, 3);
+  const WorkScope work(3000);
+  const Bytes payload = codec.encode_one(raw, {GetParam()});
+  EXPECT_EQ(WorkMeter::bytes(), 3000u);
+  WorkMeter::expect_steps(0);
+  EXPECT_EQ(decode(codec, payload, raw.size()), raw);
+  EXPECT_EQ(WorkMeter::bytes(), 3000u);
 }
 
 TEST_P(CodecTest, AnAdapterComesAndGoes) {

@@ -90,6 +90,23 @@ TEST(Progress, WhatAnEarlierRunDidCountsButIsNotThisRunsSpeed) {
             "\rcompressing 2.9 KiB of 3.9 KiB (75 %), 3 of 4 blocks, 1 rank, 0.1 KB/s, 10 s left, ratio 2.00\x1b[K");
 }
 
+TEST(Progress, BlocksInWorkCountAsFarAsTheyAre) {
+  Shown shown(ProgressStyle::kLine);
+  shown.progress.set_in_work(Rank{0}, 256'000);
+  shown.progress.set_in_work(Rank{1}, 768'000);
+  shown.at(10);
+  EXPECT_EQ(shown.take(),
+            "\rcompressing 1000.0 KiB of 3.9 MiB (25 %), 0 of 4 blocks, 2 ranks, 102.4 KB/s (51.2 a rank), 30 s left"
+            "\x1b[K");
+  shown.progress.add_block(BlockId{0}, Rank{1}, 1'024'000, 256'000);  // counted once
+  shown.progress.forget_work_of([](Rank rank) { return rank == Rank{0}; });
+  shown.at(20);
+  EXPECT_NE(shown.take().find(" 1000.0 KiB of "), std::string::npos);
+  shown.progress.set_in_work(Rank{0}, 5'000'000);  // dealt twice, say
+  shown.at(30);
+  EXPECT_NE(shown.take().find("(100 %)"), std::string::npos);
+}
+
 TEST(Progress, EventsAreOneObjectALine) {
   Shown shown(ProgressStyle::kJson);
   const auto begin = nlohmann::json::parse(shown.take());
@@ -112,6 +129,7 @@ TEST(Progress, EventsAreOneObjectALine) {
   EXPECT_EQ(progress["event"], "progress");
   EXPECT_EQ(progress["done_bytes"], 1'024'000);
   EXPECT_EQ(progress["done_blocks"], 1);
+  EXPECT_EQ(progress["bytes_in_work"], 0);
   EXPECT_DOUBLE_EQ(progress["bytes_per_second"], 102'400);
   EXPECT_DOUBLE_EQ(progress["bytes_per_second_per_rank"], 51'200);
   EXPECT_DOUBLE_EQ(progress["seconds_left"], 30);

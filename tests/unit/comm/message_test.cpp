@@ -10,6 +10,7 @@ namespace {
 const std::vector<Message> kMessages = {Begin{7, ".fz-partial-abc", true},
                                         Leave{true},
                                         Alive{},
+                                        Alive{std::uint64_t{1} << 40},
                                         Assign{{BlockId{3}, BlockId{9}}},
                                         Assign{},
                                         Stop{},

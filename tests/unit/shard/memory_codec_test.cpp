@@ -5,6 +5,7 @@
 #include <random>
 
 #include "base/error.h"
+#include "base/work_meter.h"
 #include "support/expect_error.h"
 #include "support/small_corpus.h"
 
@@ -31,6 +32,17 @@ TEST(MemoryCodec, RoundTripOfAnyBytes) {
   }
   const Bytes text = bytes_of(test::make_text(3, 50000));
   EXPECT_LT(round_trip(text).size(), text.size() / 3);
+}
+
+TEST(MemoryCodec, TheMeterAdvancesWithTheBytes) {
+  const Bytes raw = bytes_of(test::make_text(3, 50000));
+  const WorkScope work(50000);
+  WorkMeter::expect_steps(50000);
+  const Bytes payload = memory_compress(raw);
+  EXPECT_GT(WorkMeter::bytes(), 45000u);
+  WorkMeter::expect_steps(50000);
+  memory_decompress(payload, 50000, "test");
+  EXPECT_GT(WorkMeter::bytes(), 45000u);
 }
 
 // A damaged payload throws or yields other bytes, which the block's hash finds; it never crashes.
