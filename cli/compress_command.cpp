@@ -27,7 +27,7 @@ struct CompressOptions {
   std::string adapter_path;
   MemorizeOptions memorize;
   bool check_decode = false;
-  double checkpoint_after_seconds = worker::CompressSettings().checkpoint_after_seconds;
+  double checkpoint_after_seconds = worker::kCheckpointAfterSeconds;
   bool dry_run = false;
   WorkOptions work;
 };

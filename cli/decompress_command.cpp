@@ -18,6 +18,7 @@ struct RestoreOptions {
   std::string target = ".";
   bool force = false;
   bool resume = false;
+  double checkpoint_after_seconds = worker::kCheckpointAfterSeconds;
   WorkOptions work;
 };
 
@@ -61,7 +62,8 @@ void restore(const RestoreOptions& options, const Context& context) {
   Workplace workplace(context, options.work);
   log_line(LogLevel::kInfo, "restoring {} with {}", options.archive, describe_ranks(context, workplace.threads()));
   const auto make_task = [&] {
-    return worker::make_restore_task({options.archive, options.target, options.patterns}, workplace.resources());
+    return worker::make_restore_task(
+        {options.archive, options.target, options.patterns, options.checkpoint_after_seconds}, workplace.resources());
   };
   if (!context.world.coordinates()) return work_for_coordinator(context, options.work, make_task);
 
@@ -112,6 +114,13 @@ void add_common(CLI::App& command, Context& context, const std::shared_ptr<Resto
   command.add_flag("--continue", options->resume,
                    "Go on with what an interrupted restore has left, and keep what is restored if this one is "
                    "interrupted");
+  command
+      .add_option("--checkpoint-after", options->checkpoint_after_seconds,
+                  "A block that takes the model longer than this keeps what the model says of it beside what is "
+                  "restored, about 8 bytes for each of its own, so that --continue goes on within the block; "
+                  "default: 30")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, 1e9));
   add_work_options(command, options->work);
   command.callback([options, &context] {
     context.resumes = options->resume;

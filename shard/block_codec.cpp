@@ -119,7 +119,7 @@ std::vector<StoredBlock> encode_blocks(std::span<const RawBlock> blocks, TextCod
 }
 
 std::vector<Bytes> decode_blocks(std::span<const StoredBlock> blocks, TextCodec* text, const std::string& source,
-                                 ThreadPool& pool) {
+                                 ThreadPool& pool, const Checkpoints& checkpoints) {
   std::vector<std::string> places;
   std::vector<StoredPayload> for_model;
   std::vector<std::size_t> cheap;
@@ -142,7 +142,7 @@ std::vector<Bytes> decode_blocks(std::span<const StoredBlock> blocks, TextCodec*
   });
   if (!for_model.empty()) {
     FZ_CHECK(text != nullptr);
-    std::vector<Bytes> decoded = text->decode(for_model);
+    std::vector<Bytes> decoded = text->decode(for_model, checkpoints);
     for (std::size_t i = 0, next = 0; i < blocks.size(); ++i) {
       if (needs_model(blocks[i].header.codec)) raws[i] = std::move(decoded[next++]);
     }

@@ -25,9 +25,10 @@ std::vector<StoredBlock> encode_blocks(std::span<const RawBlock> blocks, TextCod
                                        const EncodeSettings& settings, ThreadPool& pool);
 
 /// The raw bytes of each block. Throws Error(kCorrupt) naming `source`, block and offset unless each payload yields
-/// exactly the bytes that the header's hash names. `text` may be null when no codec needs a model.
+/// exactly the bytes that the header's hash names. `text` may be null when no codec needs a model. `checkpoints` has a
+/// log for each block that needs one, or none.
 std::vector<Bytes> decode_blocks(std::span<const StoredBlock> blocks, TextCodec* text, const std::string& source,
-                                 ThreadPool& pool);
+                                 ThreadPool& pool, const Checkpoints& checkpoints = {});
 
 /// The same for one block, on this thread.
 Bytes decode_block(const StoredBlock& block, TextCodec* text, const std::string& source);

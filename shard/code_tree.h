@@ -24,40 +24,49 @@ inline Probability decision_probability(std::uint64_t left, std::uint64_t total)
   return static_cast<Probability>(ratio < 1 ? 1 : ratio > 65535 ? 65535 : ratio);
 }
 
-/// Walks from the root to a leaf. choose(level, zero) returns the child to take, 0 or 1, given the probability of 0;
-/// it is not asked where the right subtree holds no token. Returns the leaf: always a valid token.
+/// Walks from the root to a leaf: always a valid token. decide(level, begin, middle) returns the child to take, 0 or 1,
+/// where the left one holds the tokens from `begin` to `middle`; it is not asked where the right one holds none.
+template <typename Decide>
+model::TokenId descend_code_tree(std::uint32_t vocabulary_size, const Decide& decide) {
+  const int depth = code_tree_depth(vocabulary_size);
+  std::uint32_t begin = 0;
+  for (int level = 0; level < depth; ++level) {
+    const std::uint32_t middle = begin + (std::uint32_t{1} << (depth - 1 - level));
+    if (middle < vocabulary_size && decide(level, begin, middle) != 0) begin = middle;
+  }
+  return begin;
+}
+
+/// choose(level, zero) returns the child to take, given the probability of 0. Returns the leaf.
 template <typename Choose>
 model::TokenId walk_code_tree(const model::FrequencyTable& table, const Choose& choose) {
   const std::uint32_t vocabulary_size = static_cast<std::uint32_t>(table.size());
-  const int depth = code_tree_depth(vocabulary_size);
-  std::uint32_t begin = 0;
   std::uint64_t total = table.mass(0, vocabulary_size);
-  for (int level = 0; level < depth; ++level) {
-    const std::uint32_t middle = begin + (std::uint32_t{1} << (depth - 1 - level));
-    if (middle >= vocabulary_size) continue;
+  return descend_code_tree(vocabulary_size, [&](int level, std::uint32_t begin, std::uint32_t middle) {
     const std::uint64_t left = table.mass(begin, middle);
-    if (choose(level, decision_probability(left, total)) == 0) {
-      total = left;
-    } else {
-      begin = middle;
-      total -= left;
-    }
-  }
-  return begin;
+    const unsigned bit = choose(level, decision_probability(left, total));
+    total = bit == 0 ? left : total - left;
+    return bit;
+  });
+}
+
+/// The same with the probabilities of the decisions on the way, by level; a 0 counts as the least there is.
+template <typename Choose>
+model::TokenId walk_code_tree(std::uint32_t vocabulary_size, const Probability* zeros, const Choose& choose) {
+  return descend_code_tree(vocabulary_size, [&](int level, std::uint32_t, std::uint32_t) {
+    return choose(level, zeros[level] == 0 ? Probability{1} : zeros[level]);
+  });
 }
 
 /// The decisions of a known token: visit(level, bit).
 template <typename Visit>
 void walk_to_token(std::uint32_t vocabulary_size, model::TokenId token, const Visit& visit) {
   const int depth = code_tree_depth(vocabulary_size);
-  std::uint32_t begin = 0;
-  for (int level = 0; level < depth; ++level) {
-    const std::uint32_t half = std::uint32_t{1} << (depth - 1 - level);
-    if (begin + half >= vocabulary_size) continue;
-    const unsigned bit = (token & half) != 0;
+  descend_code_tree(vocabulary_size, [&](int level, std::uint32_t, std::uint32_t) {
+    const unsigned bit = token >> (depth - 1 - level) & 1;
     visit(level, bit);
-    begin += bit * half;
-  }
+    return bit;
+  });
 }
 
 }  // namespace fz::shard

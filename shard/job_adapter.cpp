@@ -52,7 +52,8 @@ Bytes adapter_of_job(const std::filesystem::path& job_directory, const Plan& pla
   const std::filesystem::path path = job_directory / kAdapterName;
   const bool is_given = plan.adapter_hash != Hash16{};
   // Blocks that were coded with an adapter are worth nothing without it: a damaged one is never passed over.
-  const bool is_lost = found ? is_given && hash16(*found) != plan.adapter_hash : is_given || !plan.memorize.empty() || is_present(path);
+  const bool is_lost =
+      found ? is_given && hash16(*found) != plan.adapter_hash : is_given || !plan.memorize.empty() || is_present(path);
   if (is_lost) {
     fail(ErrorCode::kInput, "{}: the adapter of this run is lost or damaged; give the same command again",
          display_text(path.native()));

@@ -151,7 +151,7 @@ std::vector<Bytes> LanguageModelCodec::encode(std::span<const ByteSpan> raws, co
   return payloads;
 }
 
-std::vector<Bytes> LanguageModelCodec::decode(std::span<const StoredPayload> payloads) {
+std::vector<Bytes> LanguageModelCodec::decode(std::span<const StoredPayload> payloads, const Checkpoints& checkpoints) {
   State& state = *state_;
   const std::uint32_t context = model().config.context;
   std::vector<TokenBlock> blocks(payloads.size());
@@ -160,7 +160,7 @@ std::vector<Bytes> LanguageModelCodec::decode(std::span<const StoredPayload> pay
     ByteReader reader = read_head(payloads[i], context, blocks[i]);
     decoders.push_back(state.make_decoder(payloads[i].codec, reader, blocks[i].lanes));
   }
-  step_through_blocks(*state.engine, blocks, decoders);
+  step_through_blocks(*state.engine, blocks, decoders, checkpoints);
   std::vector<Bytes> raws;
   for (std::size_t i = 0; i < payloads.size(); ++i) raws.push_back(state.detokenize(blocks[i], payloads[i]));
   return raws;

@@ -21,7 +21,7 @@ class LanguageModelCodec final : public TextCodec {
 
   /// Deterministic: the same for every backend and number of threads.
   std::vector<Bytes> encode(std::span<const ByteSpan> blocks, const EncodeSettings& settings) override;
-  std::vector<Bytes> decode(std::span<const StoredPayload> blocks) override;
+  std::vector<Bytes> decode(std::span<const StoredPayload> blocks, const Checkpoints& checkpoints) override;
   void use_adapter(ByteSpan adapter, const std::string& source) override;
   ModelIdentity identity() const override;
   Footprint footprint(Direction direction, std::uint32_t block_bytes) const override;

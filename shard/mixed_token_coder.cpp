@@ -52,22 +52,27 @@ class MixedTokenDecoder final : public TokenDecoder {
   MixedTokenDecoder(const model::Kernels& kernels, const memory::Alphabet& alphabet, std::span<const Lane> lanes,
                     const memory::FirstWeights& first_weights, std::vector<RangeDecoder> decoders)
       : kernels_(kernels),
+        vocabulary_size_(alphabet.count()),
         memory_(alphabet, lanes, {.with_model = true, .first_weights = first_weights}),
         decoders_(std::move(decoders)) {}
 
-  model::TokenId choose(std::size_t lane, const float* logits, TokenScratch& scratch) override {
+  std::size_t answers_of_token() const override { return static_cast<std::size_t>(code_tree_depth(vocabulary_size_)); }
+
+  model::TokenId choose(std::size_t lane, const float* logits, TokenScratch& scratch, std::uint16_t* answers) override {
     memory_.prepare(lane);
     scratch.table.fill(kernels_, logits);
     const StageScope stage(Stage::kMemory);
     return walk_code_tree(scratch.table, [&](int level, Probability zero) {
-      const Probability mixed = memory_.mix(lane, level, zero);
-      const unsigned bit = [&] {
-        const StageScope coding(Stage::kCoder);
-        return decoders_[lane].decode(mixed);
-      }();
-      memory_.learn(lane, bit);
-      return bit;
+      answers[level] = zero;
+      return decide(lane, level, zero);
     });
+  }
+
+  model::TokenId choose_again(std::size_t lane, const std::uint16_t* answers) override {
+    const StageScope stage(Stage::kMemory);
+    memory_.prepare(lane);
+    return walk_code_tree(vocabulary_size_, answers,
+                          [&](int level, Probability zero) { return decide(lane, level, zero); });
   }
 
   void end_step(ThreadPool* pool) override {
@@ -76,7 +81,18 @@ class MixedTokenDecoder final : public TokenDecoder {
   }
 
  private:
+  unsigned decide(std::size_t lane, int level, Probability zero) {
+    const Probability mixed = memory_.mix(lane, level, zero);
+    const unsigned bit = [&] {
+      const StageScope coding(Stage::kCoder);
+      return decoders_[lane].decode(mixed);
+    }();
+    memory_.learn(lane, bit);
+    return bit;
+  }
+
   const model::Kernels& kernels_;
+  std::uint32_t vocabulary_size_;
   memory::Memory memory_;
   std::vector<RangeDecoder> decoders_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdio>
 #include <cstring>
 #include <system_error>
 
@@ -48,6 +49,8 @@ PredictionLog::PredictionLog(Writer writer, BlockId block, const Hash16& identit
       log_line(LogLevel::kWarning, "{}", error.what());
     }
   }
+  if (!places_.empty())
+    log_line(LogLevel::kInfo, "goes on with block {}: {} chunks are known", number(block), places_.size());
 }
 
 void PredictionLog::find_records(File file, std::uint32_t raw_bytes) {
@@ -129,8 +132,27 @@ void PredictionLog::remove() {
   });
 }
 
+Hash16 decoding_identity(const Header& archive, const BlockHeader& block) {
+  ByteWriter identity;
+  identity.write_bytes(serialize_header(archive));
+  identity.write_bytes(serialize_block_header(block));
+  return hash16(identity.bytes());
+}
+
 bool is_prediction_log(std::string_view file_name) {
   return file_name.starts_with(kPrefix);
+}
+
+std::uint64_t last_predicting_run(const std::filesystem::path& directory) {
+  std::uint64_t last = 0;
+  std::error_code error;
+  for (const auto& item : std::filesystem::directory_iterator(directory, error)) {
+    unsigned long long run = 0;
+    unsigned block = 0, rank = 0;
+    if (std::sscanf(item.path().filename().c_str(), "predictions-%u-%llu-%u", &block, &run, &rank) == 3)
+      last = std::max<std::uint64_t>(last, run);
+  }
+  return last;
 }
 
 }  // namespace fz::shard

@@ -66,6 +66,9 @@ class PredictionLog {
   bool has_failed_ = false;  ///< Writes nothing more.
 };
 
+/// Of a block that is being decoded: what the predictions depend on.
+Hash16 decoding_identity(const Header& archive, const BlockHeader& block);
+
 /// What a coder is to keep while it works.
 struct Checkpoints {
   std::span<PredictionLog> logs;  ///< One for each block, or none.
@@ -75,5 +78,7 @@ struct Checkpoints {
 
 /// Whether a file in a job directory is such a log.
 bool is_prediction_log(std::string_view file_name);
+/// The highest number of a run that has left one in a directory where nobody works on a part; 0: none.
+std::uint64_t last_predicting_run(const std::filesystem::path& directory);
 
 }  // namespace fz::shard

@@ -10,19 +10,31 @@ namespace {
 
 class RangeTokenDecoder final : public TokenDecoder {
  public:
-  RangeTokenDecoder(const model::Kernels& kernels, std::vector<RangeDecoder> decoders)
-      : kernels_(kernels), decoders_(std::move(decoders)) {}
+  RangeTokenDecoder(const model::Engine& engine, std::vector<RangeDecoder> decoders)
+      : kernels_(engine.kernels()),
+        vocabulary_size_(engine.model().config.vocabulary_size),
+        decoders_(std::move(decoders)) {}
 
-  model::TokenId choose(std::size_t lane, const float* logits, TokenScratch& scratch) override {
+  std::size_t answers_of_token() const override { return static_cast<std::size_t>(code_tree_depth(vocabulary_size_)); }
+
+  model::TokenId choose(std::size_t lane, const float* logits, TokenScratch& scratch, std::uint16_t* answers) override {
     scratch.table.fill(kernels_, logits);
-    return walk_code_tree(scratch.table, [&](int, Probability zero) {
+    return walk_code_tree(scratch.table, [&](int level, Probability zero) {
       const StageScope stage(Stage::kCoder);
+      answers[level] = zero;
       return decoders_[lane].decode(zero);
     });
   }
 
+  model::TokenId choose_again(std::size_t lane, const std::uint16_t* answers) override {
+    const StageScope stage(Stage::kCoder);
+    return walk_code_tree(vocabulary_size_, answers,
+                          [&](int, Probability zero) { return decoders_[lane].decode(zero); });
+  }
+
  private:
   const model::Kernels& kernels_;
+  std::uint32_t vocabulary_size_;
   std::vector<RangeDecoder> decoders_;
 };
 
@@ -57,8 +69,7 @@ std::vector<Bytes> encode_with_ranges(model::Engine& engine, std::span<const Tok
 
 std::unique_ptr<TokenDecoder> make_range_decoder(const model::Engine& engine, ByteReader& reader,
                                                  std::size_t lane_count) {
-  return std::make_unique<RangeTokenDecoder>(engine.kernels(),
-                                             split_streams(reader, static_cast<std::uint32_t>(lane_count)));
+  return std::make_unique<RangeTokenDecoder>(engine, split_streams(reader, static_cast<std::uint32_t>(lane_count)));
 }
 
 }  // namespace fz::shard

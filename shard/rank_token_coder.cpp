@@ -11,7 +11,7 @@ namespace {
 
 /// A rank is below 2^18, so its variable-length number has at most 3 bytes.
 constexpr std::uint64_t kMaxRankBytes = 3;
-/// 16-bit numbers that hold one.
+/// 16-bit numbers that hold one, or a token.
 constexpr std::size_t kHalves = 2;
 
 /// The token with `rank` logits before it.
@@ -54,8 +54,19 @@ class RankTokenDecoder final : public TokenDecoder {
     for (const Lane& lane : lanes) next_.push_back(lane.begin);
   }
 
-  model::TokenId choose(std::size_t lane, const float* logits, TokenScratch& scratch) override {
-    return token_of_rank(logits, vocabulary_size_, ranks_[next_[lane]++], scratch.rank_keys);
+  // The token itself: a rank says nothing without the logits.
+  std::size_t answers_of_token() const override { return kHalves; }
+
+  model::TokenId choose(std::size_t lane, const float* logits, TokenScratch& scratch, std::uint16_t* answers) override {
+    const model::TokenId token = token_of_rank(logits, vocabulary_size_, ranks_[next_[lane]++], scratch.rank_keys);
+    answers[0] = static_cast<std::uint16_t>(token);
+    answers[1] = static_cast<std::uint16_t>(token >> 16);
+    return token;
+  }
+
+  model::TokenId choose_again(std::size_t lane, const std::uint16_t* answers) override {
+    ++next_[lane];
+    return std::min<model::TokenId>(answers[0] | model::TokenId{answers[1]} << 16, vocabulary_size_ - 1);
   }
 
  private:

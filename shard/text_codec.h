@@ -55,11 +55,11 @@ class TextCodec {
   Bytes encode_one(ByteSpan block, const EncodeSettings& settings) {
     return std::move(encode({&block, 1}, settings)[0]);
   }
-  Bytes decode_one(const StoredPayload& block) { return std::move(decode({&block, 1})[0]); }
+  Bytes decode_one(const StoredPayload& block) { return std::move(decode({&block, 1}, {})[0]); }
   /// The payload of each block; the same whatever other blocks go along.
   virtual std::vector<Bytes> encode(std::span<const ByteSpan> blocks, const EncodeSettings& settings) = 0;
   /// The raw bytes of each block. Throws Error(kCorrupt); may also return wrong bytes, which the block's hash finds.
-  virtual std::vector<Bytes> decode(std::span<const StoredPayload> blocks) = 0;
+  virtual std::vector<Bytes> decode(std::span<const StoredPayload> blocks, const Checkpoints& checkpoints) = 0;
   /// From now on the model computes with this adapter (shard/adapter_format.h), as blocks of an archive with an adapter
   /// want it; empty: with none, as at first. Throws Error(kCorrupt), or Error(kModel) for an adapter of another model;
   /// then nothing has changed.

@@ -19,8 +19,13 @@ struct TokenScratch {
 class TokenDecoder {
  public:
   virtual ~TokenDecoder() = default;
-  /// The lane's next token. Lanes of one step may be asked at the same time, each once.
-  virtual model::TokenId choose(std::size_t lane, const float* logits, TokenScratch& scratch) = 0;
+  /// How many numbers keep what the model has said of a token.
+  virtual std::size_t answers_of_token() const = 0;
+  /// The lane's next token; fills in `answers`. Lanes of one step may be asked at the same time, each once.
+  virtual model::TokenId choose(std::size_t lane, const float* logits, TokenScratch& scratch,
+                                std::uint16_t* answers) = 0;
+  /// The same from what was filled in before; from any other numbers, some token.
+  virtual model::TokenId choose_again(std::size_t lane, const std::uint16_t* answers) = 0;
   /// All lanes that have a token in this step have chosen it. `pool` may be null.
   virtual void end_step(ThreadPool* /*pool*/) {}
 };

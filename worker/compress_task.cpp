@@ -104,8 +104,6 @@ class CompressTask final : public Task {
       identity.write_bytes(shard::hash16(block.raw));
       logs.emplace_back(writer, block.id, shard::hash16(identity.bytes()),
                         static_cast<std::uint32_t>(block.raw.size()));
-      if (const std::size_t known = logs.back().known_chunks(); known > 0)
-        log_line(LogLevel::kInfo, "goes on with block {}: {} chunks are known", number(block.id), known);
     }
     return logs;
   }

@@ -37,15 +37,21 @@ class DecodeTask : public Task {
     const std::vector<shard::StoredBlock> stored = read(ids);
     const bool needs_model = std::any_of(stored.begin(), stored.end(),
                                          [](const auto& block) { return shard::needs_model(block.header.codec); });
-    const std::vector<Bytes> raws = decode(stored, needs_model ? &codecs_.text() : nullptr);
+    std::vector<shard::PredictionLog> logs;
+    if (needs_model) logs = open_logs(stored);
+    const std::vector<Bytes> raws = decode(stored, needs_model ? &codecs_.text() : nullptr, logs);
     const StageScope stage(Stage::kInputOutput);
     codecs_.pool().parallel_for(ids.size(), [&](std::size_t i, int) { use(stored[i].header, raws[i]); });
     for (const BlockId id : ids) report({id, 0, 0});
+    for (shard::PredictionLog& log : logs) log.remove();
   }
 
  protected:
   /// May be called by several threads at once, for different blocks.
   virtual void use(const shard::BlockHeader& block, const Bytes& raw) = 0;
+  /// For each block that needs a model, or none.
+  virtual std::vector<shard::PredictionLog> open_logs(std::span<const shard::StoredBlock> /*blocks*/) { return {}; }
+  virtual double checkpoint_after_seconds() const { return 0; }
 
   const shard::ArchiveReader archive_;
 
@@ -60,10 +66,21 @@ class DecodeTask : public Task {
     return stored;
   }
 
-  std::vector<Bytes> decode(std::span<const shard::StoredBlock> stored, shard::TextCodec* text) {
+  std::vector<Bytes> decode(std::span<const shard::StoredBlock> stored, shard::TextCodec* text,
+                            std::span<shard::PredictionLog> logs) {
     std::uint64_t raw_bytes = 0;
     for (const shard::StoredBlock& block : stored) raw_bytes += block.header.raw_bytes;
     const WorkScope work(raw_bytes);
+    const bool knows_something =
+        std::any_of(logs.begin(), logs.end(), [](const auto& log) { return log.known_chunks() > 0; });
+    try {
+      return shard::decode_blocks(stored, text, archive_.name(), codecs_.pool(), {logs, checkpoint_after_seconds()});
+    } catch (const Error& error) {
+      // What an earlier run has left may be wrong; only what the model says now speaks against the archive.
+      if (error.code() != ErrorCode::kCorrupt || !knows_something) throw;
+      log_line(LogLevel::kWarning, "{}; once more, without what an earlier run has left of it", error.what());
+    }
+    for (shard::PredictionLog& log : logs) log.remove();
     return shard::decode_blocks(stored, text, archive_.name(), codecs_.pool());
   }
 
@@ -76,7 +93,8 @@ class RestoreTask final : public DecodeTask {
   RestoreTask(RestoreSettings settings, Resources resources)
       : DecodeTask(settings.archive, std::move(resources)),
         target_(std::move(settings.target)),
-        selection_(archive_, settings.patterns) {}
+        selection_(archive_, settings.patterns),
+        checkpoint_after_seconds_(settings.checkpoint_after_seconds) {}
 
   void begin(const comm::Begin& begin, Rank rank) override {
     DecodeTask::begin(begin, rank);
@@ -93,6 +111,21 @@ class RestoreTask final : public DecodeTask {
   void use(const shard::BlockHeader& block, const Bytes& raw) override {
     gate_.pass([&] { write(block, raw); });
   }
+
+  std::vector<shard::PredictionLog> open_logs(std::span<const shard::StoredBlock> blocks) override {
+    const shard::PredictionLog::Writer writer{
+        .job_directory = staging_, .part = {}, .run = run_, .rank = rank_, .gate = [this](const auto& write) {
+          gate_.pass(write);
+        }};
+    std::vector<shard::PredictionLog> logs;
+    for (const shard::StoredBlock& block : blocks) {
+      if (!shard::needs_model(block.header.codec)) continue;
+      logs.emplace_back(writer, block.header.id, shard::decoding_identity(archive_.header(), block.header),
+                        block.header.raw_bytes);
+    }
+    return logs;
+  }
+  double checkpoint_after_seconds() const override { return checkpoint_after_seconds_; }
 
   void write(const shard::BlockHeader& block, const Bytes& raw) {
     std::vector<ByteSpan> pieces;
@@ -111,6 +144,7 @@ class RestoreTask final : public DecodeTask {
 
   std::filesystem::path target_;
   shard::Selection selection_;
+  double checkpoint_after_seconds_;
   WriteGate gate_;
   std::filesystem::path staging_;
   std::uint64_t run_ = 0;

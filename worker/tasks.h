@@ -24,20 +24,23 @@ struct Resources {
   std::uint64_t memory_limit_bytes = 0;
 };
 
+/// Blocks that the model is expected to take so long for can be gone on with after an interruption.
+inline constexpr double kCheckpointAfterSeconds = 30;
+
 struct CompressSettings {
   std::filesystem::path job_directory;
   bool check_decode = false;  ///< Decode each block after coding it and compare.
   shard::JobPart part{};      ///< Which part of the job this run works on.
   /// Makes the adapter of a job whose plan wants one, on all ranks in step; the codec is given back without one.
   std::function<Bytes(const shard::Plan&, shard::TextCodec&)> make_adapter = {};
-  /// Blocks that take the model longer can be gone on with after an interruption.
-  double checkpoint_after_seconds = 30;
+  double checkpoint_after_seconds = kCheckpointAfterSeconds;
 };
 
 struct RestoreSettings {
   std::filesystem::path archive;
   std::filesystem::path target;
   std::vector<std::string> patterns;
+  double checkpoint_after_seconds = kCheckpointAfterSeconds;
 };
 
 std::unique_ptr<Task> make_compress_task(CompressSettings settings, Resources resources);

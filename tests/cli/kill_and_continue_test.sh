@@ -82,6 +82,25 @@ rm -rf signalled
 "$program" decompress c.fz -o signalled --continue -q || die "from the beginning"
 finished signalled
 
+# A block that takes long is gone on with: killed within its only block, again and again.
+text=$(cat "$docs"/*.md)
+head -c 200000 <<< "$text" > long
+"$program" compress long -o long.fz -q || die "compress the long block"
+# predicted_bytes OUT: of what the model has said.
+predicted_bytes() { cat "$1"/.fz-partial-*/predictions-* 2> /dev/null | wc -c; }
+for signal in KILL TERM KILL; do
+  before=$(predicted_bytes long-out)
+  "$program" decompress long.fz -o long-out --continue -q --threads 1 --checkpoint-after 0 --log-file log 2> err &
+  pid=$!
+  wait_until grown_or_gone $pid predicted_bytes "$before" long-out
+  kill -$signal $pid 2> /dev/null
+  wait $pid 2> /dev/null
+done
+"$program" decompress long.fz -o long-out --continue -q --checkpoint-after 0 --log-file log || die "the long block, gone on with"
+cmp long long-out/long || die "what was gone on with differs"
+[ "$(grep -c 'goes on with block 0: [1-9][0-9]* chunks are known' log)" -ge 3 ] || die "not gone on with: $(cat log)"
+[ "$(ls -A long-out)" = long ] || die "left over: $(ls -A long-out)"
+
 # Verifying, interrupted again and again: nothing is checked twice, damage is found whenever it is looked at, and when all is checked the
 # file is gone.
 verified_bytes() { stat -c %s state 2> /dev/null || echo 0; }

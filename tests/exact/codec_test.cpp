@@ -99,7 +99,7 @@ TEST_P(CodecTest, BlocksTogetherAreTheSameAsAlone) {
       EXPECT_EQ(payloads[i], codec.encode_one(raws[i], {GetParam()}));
       stored.push_back({payloads[i], static_cast<std::uint32_t>(raws[i].size()), model_codec(GetParam()), "test"});
     }
-    EXPECT_EQ(codec.decode(stored), raws);
+    EXPECT_EQ(codec.decode(stored, {}), raws);
   }
 }
 
@@ -212,7 +212,7 @@ TEST_P(CodecTest, ChunksMayOverlapByAnyNumberOfTokens) {
   older.erase(older.begin() + 2);
   if (GetParam() == TokenCoder::kRange) stored.push_back({older, stored[0].raw_bytes, Codec::kModelRange, "test"});
   if (GetParam() == TokenCoder::kRanks) stored.push_back({older, stored[0].raw_bytes, Codec::kModelRanks, "test"});
-  EXPECT_EQ(codec.decode(stored), std::vector<Bytes>(stored.size(), raw));
+  EXPECT_EQ(codec.decode(stored, {}), std::vector<Bytes>(stored.size(), raw));
 }
 
 // A run that was interrupted anywhere leaves some chunks in the log, those of the last one perhaps torn.
@@ -254,6 +254,61 @@ TEST_P(CodecTest, ABlockIsGoneOnWithWhereItWas) {
   const std::vector<Bytes> other = encode(2, 1, 0);
   EXPECT_NE(other[0], expected[0]);
   EXPECT_EQ(other[1], expected[1]);
+}
+
+TEST_P(CodecTest, DecodingIsGoneOnWithWhereItWas) {
+  const test::TemporaryDirectory directory;
+  const std::vector<Bytes> raws = {sample_text(2500, 21), sample_text(900, 22)};
+  std::vector<Bytes> payloads;
+  std::vector<StoredPayload> stored;
+  for (const Bytes& raw : raws) {
+    payloads.push_back(LanguageModelCodec(small_model(), std::make_shared<ThreadPool>(1)).encode_one(raw, {GetParam()}));
+  }
+  for (std::size_t i = 0; i < raws.size(); ++i) {
+    stored.push_back({payloads[i], static_cast<std::uint32_t>(raws[i].size()), model_codec(GetParam()), "test"});
+  }
+  const auto decode_all = [&](std::uint64_t run, int threads, double after_seconds, std::size_t* known = nullptr) {
+    LanguageModelCodec codec(small_model(), std::make_shared<ThreadPool>(threads));
+    std::vector<PredictionLog> logs;
+    for (std::uint32_t i = 0; i < raws.size(); ++i) {
+      logs.emplace_back(PredictionLog::Writer{directory.path(), {}, run, Rank{0}}, BlockId{i}, Hash16{5},
+                        static_cast<std::uint32_t>(raws[i].size()));
+      if (known != nullptr) *known += logs.back().known_chunks();
+    }
+    return codec.decode(stored, {logs, after_seconds});
+  };
+  EXPECT_EQ(decode_all(1, 1, 1e9), raws);
+  EXPECT_TRUE(std::filesystem::is_empty(directory.path())) << "it takes no 30 years";
+  EXPECT_EQ(decode_all(2, 2, 0), raws);
+  const std::filesystem::path path = directory.path() / "predictions-0-2-0";
+  const Bytes whole = read_file(path, 1 << 20);
+  std::size_t all_known = 0;
+  EXPECT_EQ(decode_all(3, 1, 0, &all_known), raws);
+  EXPECT_FALSE(std::filesystem::exists(directory.path() / "predictions-0-3-0")) << "there was nothing to ask";
+  std::mt19937_64 random(test_seed());
+  for (std::uint64_t run = 4; run < 10; ++run) {
+    replace_file(path, ByteSpan(whole).first(random() % whole.size()));
+    std::size_t known = 0;
+    EXPECT_EQ(decode_all(run, 1 + static_cast<int>(run % 3), 0, &known), raws);
+    EXPECT_GT(known, 0u);  // of the other block, at least
+    EXPECT_LT(known, all_known);
+    std::filesystem::remove(directory.path() / fmt::format("predictions-0-{}-0", run));
+  }
+  // Wrong answers yield other bytes, or an error: the block's hash is for that, and whoever decodes tries without them.
+  std::filesystem::remove_all(directory.path());
+  std::filesystem::create_directory(directory.path());
+  const std::size_t answers_of_token = GetParam() == TokenCoder::kRanks ? 2 : 10;
+  const std::uint32_t first_tokens = Chunking::of_context(small_model()->config.context).chunk_size();
+  for (const std::uint16_t answer : {std::uint16_t{0}, std::uint16_t{65535}}) {
+    PredictionLog({directory.path(), {}, answer, Rank{0}}, BlockId{0}, Hash16{5}, 2500)
+        .append(0, std::vector<std::uint16_t>(first_tokens * answers_of_token, answer));
+    try {
+      EXPECT_NE(decode_all(2, 1, 1e9)[0], raws[0]);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kCorrupt);
+    }
+    std::filesystem::remove(directory.path() / fmt::format("predictions-0-{}-0", answer));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Coders, CodecTest, testing::Values(TokenCoder::kRange, TokenCoder::kRanks, TokenCoder::kMixed),

@@ -205,6 +205,31 @@ TEST(RestoreSim, HostileJournalsCostTimeOnly) {
   }
 }
 
+// What an earlier run has left of blocks in work is used, but only their bytes are believed.
+TEST(RestoreSim, WrongPredictionsCostTimeOnly) {
+  constexpr std::uint16_t kRight = test::FakeTextCodec::kAnswer;
+  for (const std::uint16_t answer : {kRight, std::uint16_t{5}}) {
+    SCOPED_TRACE(answer);
+    Restore restore;
+    restore.interrupt(2);
+    const shard::ArchiveReader archive(restore.archive);
+    const shard::PredictionLog::Writer writer{
+        .job_directory = restore.staging(), .part = {}, .run = 7, .rank = Rank{3}};
+    int planted = 0;
+    for (std::uint32_t i = 0; i < archive.blocks().size(); ++i) {
+      const shard::StoredBlock block = archive.read_block(BlockId{i});
+      if (!shard::needs_model(block.header.codec)) continue;
+      shard::PredictionLog(writer, BlockId{i}, shard::decoding_identity(archive.header(), block.header),
+                           block.header.raw_bytes)
+          .append(0, std::vector<std::uint16_t>{answer});
+      ++planted;
+    }
+    ASSERT_GT(planted, 2);
+    EXPECT_GE(restore.run({.ranks = 2}), 2u);
+    restore.expect_whole_tree();
+  }
+}
+
 TEST(RestoreSim, AChangedArchiveIsNotMixedWithTheOld) {
   Restore restore;
   restore.interrupt(6);

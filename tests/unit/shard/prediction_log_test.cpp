@@ -61,6 +61,14 @@ TEST_F(PredictionLogTest, OnlyOfTheSameBlockAndIdentity) {
   EXPECT_EQ(open(2).known_chunks(), 1u);
 }
 
+TEST_F(PredictionLogTest, TheLastRunIsKnownByItsFiles) {
+  EXPECT_EQ(last_predicting_run(directory_.path()), 0u);
+  open(3).append(0, zeros_of(0));
+  open(12, kIdentity, BlockId{70}).append(0, zeros_of(0));
+  replace_file(directory_.path() / "predictions-x", Bytes{});
+  EXPECT_EQ(last_predicting_run(directory_.path()), 12u);
+}
+
 TEST_F(PredictionLogTest, IsRemovedWithTheBlock) {
   open(1).append(0, zeros_of(0));
   open(1, kIdentity, BlockId{70}).append(0, zeros_of(0));

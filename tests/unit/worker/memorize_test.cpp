@@ -34,7 +34,7 @@ class MeasuredCodec final : public shard::TextCodec {
     }
     return payloads;
   }
-  std::vector<Bytes> decode(std::span<const shard::StoredPayload>) override { return {}; }
+  std::vector<Bytes> decode(std::span<const shard::StoredPayload>, const shard::Checkpoints&) override { return {}; }
   void use_adapter(ByteSpan adapter, const std::string& source) override {
     adapter_.assign(adapter.begin(), adapter.end());
     if (has_adapter()) shard::parse_adapter(adapter, model_.config, model_.weights_hash, source);
