@@ -52,6 +52,21 @@ TEST(BitHistory, FollowsTheText) {
   EXPECT_LT(kBitHistories.first_probability[zeros], 65536 / 80);
 }
 
+TEST(WeightDivision, IsDivision) {
+  std::mt19937 random(9);
+  for (std::uint32_t weight = 1; weight < 700; ++weight) {
+    const std::uint32_t most = 65536 * weight + weight / 2;
+    for (int i = 0; i < 200; ++i) {
+      const std::uint32_t quotient = static_cast<std::uint32_t>(random() % 65537);
+      for (const std::uint32_t sum : {quotient * weight, quotient * weight + weight - 1,
+                                      static_cast<std::uint32_t>(random() % (most + 1)), most}) {
+        if (sum > most) continue;
+        ASSERT_EQ(kWeightDivision.divide(sum, weight), sum / weight) << sum << " / " << weight;
+      }
+    }
+  }
+}
+
 TEST(AdaptiveMap, TheOrderOfAStepsBitsDoesNotMatter) {
   std::mt19937 random(1);
   AdaptiveMap forwards(16, 255, 300);
