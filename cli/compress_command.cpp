@@ -23,7 +23,7 @@ struct CompressOptions {
   std::string shard;  ///< "I/N", which the parser has checked; empty: the whole job.
   bool force = false;
   std::string coder = "mixed";
-  std::uint64_t block_bytes = 0;  ///< 0: chosen.
+  std::uint64_t block_bytes = shard::kDefaultBlockBytes;
   std::string adapter_path;
   MemorizeOptions memorize;
   bool check_decode = false;
@@ -52,13 +52,6 @@ std::string check_block_bytes(const std::string& text) {
   const bool fits =
       parsed.ec == std::errc() && parsed.ptr == end && bytes >= shard::kMinBlockBytes && bytes <= shard::kMaxBlockBytes;
   return fits ? "" : fmt::format("{} is not between 64KiB and 64MiB", text);
-}
-
-std::uint32_t block_bytes_of(const CompressOptions& options) {
-  if (options.block_bytes == 0) {
-    return options.work.model_path == kNoModel ? shard::kDefaultBlockBytesWithoutModel : shard::kDefaultBlockBytes;
-  }
-  return static_cast<std::uint32_t>(options.block_bytes);
 }
 
 /// One process makes a shard by itself; several would all do the same work.
@@ -114,7 +107,7 @@ coordinator::CompressRequest request_of(const CompressOptions& options, const st
   request.force = options.force;
   request.excluded = log_files(options.work, context.world.size());
   request.options.coder = coder_of(options.coder);
-  request.options.block_bytes = block_bytes_of(options);
+  request.options.block_bytes = static_cast<std::uint32_t>(options.block_bytes);
   request.adapter = read_adapter(options);
   request.choose_model = [&options, &workplace, adapter = request.adapter]() -> coordinator::ModelChoice {
     if (options.work.model_path == kNoModel) return {};
@@ -273,9 +266,7 @@ void add_compress(CLI::App& app, Context& context) {
                    "(FineZip's)")
       ->type_name("mixed|range|ranks")
       ->check(CLI::IsMember({"mixed", "range", "ranks"}));
-  command
-      ->add_option("--block-size", options->block_bytes,
-                   "Raw bytes per block, 64KiB to 64MiB; default 4MiB, without a model 8MiB")
+  command->add_option("--block-size", options->block_bytes, "Raw bytes per block, 64KiB to 64MiB; default 4MiB")
       ->type_name("SIZE")
       ->transform(CLI::AsSizeValue(false))
       ->check(check_block_bytes);

@@ -79,11 +79,11 @@ Memory::State::State(const Alphabet& the_alphabet, std::span<const LaneRange> la
   for (int i = 0; i < kHistoryContexts; ++i) {
     history_tables.emplace_back(bucket_bits(symbols.size()));
     LogitMap& map = history_maps.emplace_back(256, kMapLimit, most_bits);
-    history_logits[i] = map.logits();
     for (int history = 0; history < kBitHistories.count; ++history) {
       map.set(history, kBitHistories.first_probability[history]);
     }
   }
+  for (int i = 0; i < kHistoryContexts; ++i) history_logits[i] = history_maps[i].logits();
   for (int i = 0; i < candidates; ++i) {
     candidate_tables.emplace_back(entry_bits(symbols.size()));
     candidate_maps.emplace_back(kCandidateEntries, kMapLimit, most_bits);

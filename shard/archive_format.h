@@ -21,8 +21,6 @@ inline constexpr std::uint32_t kMinBlockBytes = 64u << 10;
 inline constexpr std::uint32_t kMaxBlockBytes = 64u << 20;
 /// Measured in docs/results.md: larger blocks help files that resemble each other, and cost when single files are read.
 inline constexpr std::uint32_t kDefaultBlockBytes = 4u << 20;
-/// Without a model decoding is ten times as fast, so that larger blocks are bearable.
-inline constexpr std::uint32_t kDefaultBlockBytesWithoutModel = 8u << 20;
 inline constexpr std::uint64_t kMaxCorpusBytes = std::uint64_t{1} << 62;
 
 /// First bytes of a SHA-256.
