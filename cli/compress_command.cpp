@@ -282,13 +282,7 @@ void add_compress(CLI::App& app, Context& context) {
       ->type_name("FILE");
   add_memorize_options(*command, options->memorize);
   command->add_flag("--check-decode", options->check_decode, "Decode each block after coding it, and compare");
-  command
-      ->add_option(
-          "--checkpoint-after", options->checkpoint_after_seconds,
-          "A block that takes the model longer than this keeps what the model says of it in OUT.fz.job/, about "
-          "8 bytes for each of its own, so that a run that is interrupted goes on within the block; default: 30")
-      ->type_name("SECONDS")
-      ->check(CLI::Range(0.0, 1e9));
+  add_checkpoint_option(*command, options->checkpoint_after_seconds, "in OUT.fz.job/");
   command->add_flag("-n,--dry-run", options->dry_run,
                     "Only scan and plan, and estimate size, time and memory from samples; write nothing");
   add_work_options(*command, options->work);

@@ -114,13 +114,7 @@ void add_common(CLI::App& command, Context& context, const std::shared_ptr<Resto
   command.add_flag("--continue", options->resume,
                    "Go on with what an interrupted restore has left, and keep what is restored if this one is "
                    "interrupted");
-  command
-      .add_option("--checkpoint-after", options->checkpoint_after_seconds,
-                  "A block that takes the model longer than this keeps what the model says of it beside what is "
-                  "restored, about 8 bytes for each of its own, so that --continue goes on within the block; "
-                  "default: 30")
-      ->type_name("SECONDS")
-      ->check(CLI::Range(0.0, 1e9));
+  add_checkpoint_option(command, options->checkpoint_after_seconds, "beside what is restored (--continue)");
   add_work_options(command, options->work);
   command.callback([options, &context] {
     context.resumes = options->resume;

@@ -70,6 +70,17 @@ void add_work_options(CLI::App& command, WorkOptions& options) {
   add_report_options(command, options);
 }
 
+void add_checkpoint_option(CLI::App& command, double& after_seconds, const std::string& place) {
+  command
+      .add_option("--checkpoint-after", after_seconds,
+                  fmt::format("A block that takes the model longer than this keeps what the model says of it {}, about "
+                              "8 bytes for each of its own, so that a run that is interrupted can be gone on with "
+                              "within the block; default: {}",
+                              place, worker::kCheckpointAfterSeconds))
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, 1e9));
+}
+
 std::string check_not_braces(const std::string& text) {
   return text == "{}" ? "write './{}' for what is called '{}'" : "";
 }

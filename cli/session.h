@@ -33,6 +33,9 @@ struct WorkOptions : ReportOptions {
 };
 void add_work_options(CLI::App& command, WorkOptions& options);
 
+/// --checkpoint-after, for commands that go on within a block; `place`: where they keep what the model says.
+void add_checkpoint_option(CLI::App& command, double& after_seconds, const std::string& place);
+
 /// A check for options that take several texts: CLI11 reads a lone {} as no text at all.
 std::string check_not_braces(const std::string& text);
 

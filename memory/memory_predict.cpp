@@ -86,8 +86,10 @@ void Memory::State::prepare(LaneRecord& lane) const {
 void Memory::State::open_group(LaneRecord& lane, int group) const {
   std::array<std::uint32_t, kHistoryContexts> hashes;
   const std::uint32_t path = path_of(lane);
-  for (int i = 0; i < kHistoryContexts; ++i) hashes[i] = combine(lane.hashes.history[i], path);
-  if (group > 0) prefetch_histories(lane, path);
+  for (int i = 0; i < kHistoryContexts; ++i) {
+    hashes[i] = combine(lane.hashes.history[i], path);
+    history_tables[i].prefetch(hashes[i]);  // it may be elsewhere than was guessed
+  }
   for (int i = 0; i < kHistoryContexts; ++i) {
     HistoryTable::Place& place = lane.places[group][i];
     place = has(Part::kHistory, i) ? history_tables[i].find(hashes[i]) : HistoryTable::Place{};

@@ -35,12 +35,10 @@ bool may_be_smaller(ByteSpan raw, const Bytes& payload) {
 
 /// Without a model: the memory, and the others where they have a chance.
 Candidates try_codecs(ByteSpan raw) {
+  const StageScope stage(Stage::kFallback);
   Candidates candidates;
-  {
-    const StageScope stage(Stage::kFallback);
-    candidates[kLast] = {Codec::kMemory, memory_compress(raw)};
-    if (!may_be_smaller(raw, candidates[kLast].second)) return candidates;
-  }
+  candidates[kLast] = {Codec::kMemory, memory_compress(raw)};
+  if (!may_be_smaller(raw, candidates[kLast].second)) return candidates;
   for (std::size_t index = 0; index < kLast; ++index) candidates[index] = try_codec(index, raw);
   return candidates;
 }

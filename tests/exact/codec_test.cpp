@@ -215,6 +215,18 @@ TEST_P(CodecTest, ChunksMayOverlapByAnyNumberOfTokens) {
   EXPECT_EQ(codec.decode(stored, {}), std::vector<Bytes>(stored.size(), raw));
 }
 
+/// One run's logs of the blocks; adds what they know.
+std::vector<PredictionLog> open_logs(const std::filesystem::path& directory, std::span<const Bytes> raws,
+                                     std::uint64_t run, std::size_t* known) {
+  std::vector<PredictionLog> logs;
+  for (std::uint32_t i = 0; i < raws.size(); ++i) {
+    logs.emplace_back(PredictionLog::Writer{directory, {}, run, Rank{0}}, BlockId{i}, Hash16{5},
+                      static_cast<std::uint32_t>(raws[i].size()));
+    if (known != nullptr) *known += logs.back().known_chunks();
+  }
+  return logs;
+}
+
 // A run that was interrupted anywhere leaves some chunks in the log, those of the last one perhaps torn.
 TEST_P(CodecTest, ABlockIsGoneOnWithWhereItWas) {
   const test::TemporaryDirectory directory;
@@ -222,12 +234,7 @@ TEST_P(CodecTest, ABlockIsGoneOnWithWhereItWas) {
   const std::vector<ByteSpan> spans(raws.begin(), raws.end());
   const auto encode = [&](std::uint64_t run, int threads, double after_seconds, std::size_t* known = nullptr) {
     LanguageModelCodec codec(small_model(), std::make_shared<ThreadPool>(threads));
-    std::vector<PredictionLog> logs;
-    for (std::uint32_t i = 0; i < raws.size(); ++i) {
-      logs.emplace_back(PredictionLog::Writer{directory.path(), {}, run, Rank{0}}, BlockId{i}, Hash16{5},
-                        static_cast<std::uint32_t>(raws[i].size()));
-      if (known != nullptr) *known += logs.back().known_chunks();
-    }
+    std::vector<PredictionLog> logs = open_logs(directory.path(), raws, run, known);
     return codec.encode(spans, {.coder = GetParam(), .checkpoints = {logs, after_seconds}});
   };
   const std::vector<Bytes> expected = encode(1, 1, 1e9);
@@ -262,19 +269,15 @@ TEST_P(CodecTest, DecodingIsGoneOnWithWhereItWas) {
   std::vector<Bytes> payloads;
   std::vector<StoredPayload> stored;
   for (const Bytes& raw : raws) {
-    payloads.push_back(LanguageModelCodec(small_model(), std::make_shared<ThreadPool>(1)).encode_one(raw, {GetParam()}));
+    payloads.push_back(
+        LanguageModelCodec(small_model(), std::make_shared<ThreadPool>(1)).encode_one(raw, {GetParam()}));
   }
   for (std::size_t i = 0; i < raws.size(); ++i) {
     stored.push_back({payloads[i], static_cast<std::uint32_t>(raws[i].size()), model_codec(GetParam()), "test"});
   }
   const auto decode_all = [&](std::uint64_t run, int threads, double after_seconds, std::size_t* known = nullptr) {
     LanguageModelCodec codec(small_model(), std::make_shared<ThreadPool>(threads));
-    std::vector<PredictionLog> logs;
-    for (std::uint32_t i = 0; i < raws.size(); ++i) {
-      logs.emplace_back(PredictionLog::Writer{directory.path(), {}, run, Rank{0}}, BlockId{i}, Hash16{5},
-                        static_cast<std::uint32_t>(raws[i].size()));
-      if (known != nullptr) *known += logs.back().known_chunks();
-    }
+    std::vector<PredictionLog> logs = open_logs(directory.path(), raws, run, known);
     return codec.decode(stored, {logs, after_seconds});
   };
   EXPECT_EQ(decode_all(1, 1, 1e9), raws);
