@@ -31,6 +31,7 @@ struct TrainOptions : ReportOptions, DataOptions {
   model::Architecture architecture;
   std::string budget;
   worker::PassSettings pass{.learning_rate = 3e-3, .warm_up = 0.02, .evaluation_period = 0.05};
+  std::string optimizer = "muon";
   double weight_decay = 0.1;
   double quantization_aware = 0.1;
   double checkpoint_minutes = 5;
@@ -43,13 +44,13 @@ struct TrainOptions : ReportOptions, DataOptions {
 std::string options_text(const TrainOptions& options) {
   const model::Architecture& shape = options.architecture;
   return fmt::format(
-      "data {} weights {} tokenizer {} begin {} shape {} {} {} {} {} {} {} {} budget {} rate {} {} {} batch {} decay "
-      "{} "
-      "quantization-aware {} seed {}",
+      "data {} weights {} tokenizer {} begin {} shape {} {} {} {} {} {} {} {} budget {} optimizer {} rate {} {} {} "
+      "batch {} decay {} quantization-aware {} seed {}",
       fmt::join(options.inputs, " "), fmt::join(options.weights, " "), options.tokenizer, options.begin, shape.width,
       shape.layers, shape.heads, shape.kv_heads, shape.head_width, shape.feed_forward_width, shape.context,
-      shape.rope_theta, options.budget, options.pass.learning_rate, options.pass.warm_up, options.pass.last_rate,
-      options.pass.batch_chunks, options.weight_decay, options.quantization_aware, options.seed);
+      shape.rope_theta, options.budget, options.optimizer, options.pass.learning_rate, options.pass.warm_up,
+      options.pass.last_rate, options.pass.batch_chunks, options.weight_decay, options.quantization_aware,
+      options.seed);
 }
 
 worker::TextChunks read_text(const TrainOptions& options, const model::Model& model, ThreadPool& pool,
@@ -126,6 +127,7 @@ void train(const TrainOptions& options, const Context& context) {
   settings.trained = model::Trained::kWeights;
   settings.seed = options.seed;
   settings.threads = pool.threads();
+  settings.optimizer = options.optimizer == "muon" ? model::Optimizer::kMuon : model::Optimizer::kAdamW;
   settings.weight_decay = options.weight_decay;
   const std::unique_ptr<model::Trainer> trainer = model::make_trainer(start, settings);
   Bytes checkpoint = coordinates ? job.read_checkpoint() : Bytes();
@@ -209,6 +211,9 @@ void add_model_train(CLI::App& group, Context& context) {
       ->check(width);
   add("--rope-theta", shape.rope_theta, "Base of the rotary embedding; default: 10000", "X")
       ->check(CLI::Range(1.0, 1e9));
+  add("--optimizer", options->optimizer,
+      "muon (orthogonal steps for the layers' matrices, AdamW for all else) or adamw; default: muon", "NAME")
+      ->check(CLI::IsMember({"muon", "adamw"}));
   add("--rate", options->pass.learning_rate, "Learning rate; default: 0.003", "X")->check(CLI::Range(1e-8, 1.0));
   add("--warm-up", options->pass.warm_up, "Part of the budget until the rate is full; default: 0.02", "X")
       ->check(CLI::Range(0.0, 0.9));

@@ -2,6 +2,9 @@
 
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
+#include <cmath>
+
 namespace fz::model {
 namespace {
 
@@ -14,25 +17,28 @@ using torch::autograd::variable_list;
 constexpr std::int64_t kGroupColumns = 64;
 /// Rows of logits that exist at a time.
 constexpr std::int64_t kSliceRows = 512;
+/// Below it a probability counts as this one: 100 bits.
+constexpr double kLeastProbability = 0x1p-100;
 
 struct FrozenProduct : Function<FrozenProduct> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const FrozenWeight* weight, int type) {
     context->saved_data["weight"] = reinterpret_cast<std::int64_t>(weight);  // outlives the step: the network's
     context->saved_data["type"] = static_cast<std::int64_t>(type);
     const auto dtype = static_cast<at::ScalarType>(type);
-    return x.to(dtype).matmul(weight->real(dtype).t()).to(at::kFloat);
+    return x.to(dtype).matmul(weight->real(dtype).t());
   }
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const auto* weight = reinterpret_cast<const FrozenWeight*>(context->saved_data["weight"].toInt());
     const auto dtype = static_cast<at::ScalarType>(context->saved_data["type"].toInt());
-    return {gradients[0].to(dtype).matmul(weight->real(dtype)).to(at::kFloat), Tensor(), Tensor()};
+    return {gradients[0].to(dtype).matmul(weight->real(dtype)), Tensor(), Tensor()};
   }
 };
 
 struct Rotation : Function<Rotation> {
   static Tensor rotated(const Tensor& x, const Tensor& cosine, const Tensor& sine) {
     const auto halves = x.chunk(2, -1);
-    return at::cat({halves[0] * cosine - halves[1] * sine, halves[1] * cosine + halves[0] * sine}, -1);
+    return at::cat({halves[0] * cosine - halves[1] * sine, halves[1] * cosine + halves[0] * sine}, -1)
+        .to(x.scalar_type());
   }
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& cosine, const Tensor& sine) {
     context->save_for_backward({cosine, sine});
@@ -41,6 +47,48 @@ struct Rotation : Function<Rotation> {
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const auto saved = context->get_saved_variables();
     return {rotated(gradients[0], saved[0], -saved[1]), Tensor(), Tensor()};
+  }
+};
+
+/// Softmax attention of rows that see themselves and what is before them, in blocks of rows: products of whole blocks
+/// run at twice the speed of LibTorch's own attention on a CPU in bf16, and its backward pass at three times.
+struct CausalAttention : Function<CausalAttention> {
+  static constexpr std::int64_t kBlockRows = 128;
+
+  /// All [heads, tokens, head_width]; the query is scaled already.
+  static Tensor forward(AutogradContext* context, const Tensor& query, const Tensor& key, const Tensor& value) {
+    const std::int64_t tokens = query.size(1);
+    const Tensor mask = at::full({kBlockRows, kBlockRows}, -INFINITY, query.options()).triu_(1);
+    Tensor result = at::empty_like(query);
+    variable_list saved = {query, key, value};
+    for (std::int64_t begin = 0; begin < tokens; begin += kBlockRows) {
+      const std::int64_t end = std::min(begin + kBlockRows, tokens);
+      Tensor scores = query.slice(1, begin, end).bmm(key.slice(1, 0, end).transpose(1, 2));
+      scores.slice(2, begin, end).add_(mask.slice(0, 0, end - begin).slice(1, 0, end - begin));
+      const Tensor weights = at::softmax(scores, 2);
+      result.slice(1, begin, end).copy_(weights.bmm(value.slice(1, 0, end)));
+      saved.push_back(weights);
+    }
+    context->save_for_backward(saved);
+    return result;
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const Tensor &query = saved[0], &key = saved[1], &value = saved[2];
+    Tensor query_gradient = at::empty_like(query), key_gradient = at::zeros_like(key),
+           value_gradient = at::zeros_like(value);
+    const std::int64_t tokens = query.size(1);
+    for (std::int64_t begin = 0; begin < tokens; begin += kBlockRows) {
+      const std::int64_t end = std::min(begin + kBlockRows, tokens);
+      const Tensor& weights = saved[static_cast<std::size_t>(3 + begin / kBlockRows)];
+      const Tensor gradient = gradients[0].slice(1, begin, end);
+      value_gradient.slice(1, 0, end).add_(weights.transpose(1, 2).bmm(gradient));
+      const Tensor scores_gradient = at::_softmax_backward_data(gradient.bmm(value.slice(1, 0, end).transpose(1, 2)),
+                                                                weights, 2, weights.scalar_type());
+      query_gradient.slice(1, begin, end).copy_(scores_gradient.bmm(key.slice(1, 0, end)));
+      key_gradient.slice(1, 0, end).add_(scores_gradient.transpose(1, 2).bmm(query.slice(1, begin, end)));
+    }
+    return {query_gradient, key_gradient, value_gradient};
   }
 };
 
@@ -79,12 +127,11 @@ struct SlicedCrossEntropy : Function<SlicedCrossEntropy> {
       const Tensor target = targets.slice(0, begin, end);
       const Tensor is_coded = target.ge(0);
       const Tensor index = target.clamp_min(0).unsqueeze(1);
-      Tensor log_probability = at::log_softmax(rows.matmul(typed_head.t()).to(at::kFloat), 1);
-      total -= (log_probability.gather(1, index).squeeze(1) * is_coded).sum();
+      Tensor gradient = at::softmax(rows.matmul(typed_head.t()).to(at::kFloat), 1);
+      total -= (gradient.gather(1, index).clamp_min_(kLeastProbability).log_().squeeze(1) * is_coded).sum();
       if (!differentiates) continue;
-      Tensor gradient = log_probability.exp_();  // softmax − one-hot
-      gradient.scatter_add_(1, index, at::full_like(index, -1, gradient.options()));
-      gradient.mul_(is_coded.unsqueeze(1));
+      gradient.scatter_add_(1, index, at::full_like(index, -1, gradient.options()));  // softmax − one-hot
+      if (!is_coded.all().item<bool>()) gradient.mul_(is_coded.unsqueeze(1));
       const Tensor typed = gradient.to(dtype);
       hidden_gradient.slice(0, begin, end).copy_(typed.matmul(typed_head));
       if (trains_head) head_gradient.add_(typed.t().matmul(rows));
@@ -134,8 +181,7 @@ Tensor frozen_product(const Tensor& x, const FrozenWeight& weight, at::ScalarTyp
 }
 
 Tensor product(const Tensor& x, const Tensor& weight, at::ScalarType type) {
-  if (type == at::kFloat) return x.matmul(weight.t());
-  return x.to(type).matmul(weight.to(type).t()).to(at::kFloat);
+  return x.to(type).matmul(weight.to(type).t());
 }
 
 Tensor rms_norm(const Tensor& x, const Tensor& gain, double epsilon) {
@@ -144,6 +190,19 @@ Tensor rms_norm(const Tensor& x, const Tensor& gain, double epsilon) {
 
 Tensor rotate(const Tensor& x, const Tensor& cosine, const Tensor& sine) {
   return Rotation::apply(x, cosine, sine);
+}
+
+Tensor causal_attention(const Tensor& query, const Tensor& key, const Tensor& value) {
+  if (query.is_cuda()) {
+    return at::scaled_dot_product_attention(query, key, value, {}, 0.0, /*is_causal=*/true, std::nullopt,
+                                            query.size(1) != key.size(1));
+  }
+  const auto flat = [&](const Tensor& x) {
+    const std::int64_t copies = query.size(1) / x.size(1);
+    return (copies > 1 ? x.repeat_interleave(copies, 1) : x).reshape({-1, x.size(2), x.size(3)});
+  };
+  const double scale = 1 / std::sqrt(static_cast<double>(query.size(3)));
+  return CausalAttention::apply(flat(query * scale), flat(key), flat(value)).view(query.sizes());
 }
 
 Tensor gated_unit(const Tensor& gate_up) {

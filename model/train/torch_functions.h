@@ -20,10 +20,10 @@ class FrozenWeight {
   int bits_ = 8;
 };
 
-/// x [rows, inputs] · weightᵀ, computed in `type`, given in f32. No gradient for the weight.
+/// x [rows, inputs] · weightᵀ in `type`. No gradient for the weight.
 at::Tensor frozen_product(const at::Tensor& x, const FrozenWeight& weight, at::ScalarType type);
 
-/// x · weightᵀ with gradients for both, computed in `type`, given in f32.
+/// x · weightᵀ in `type`, with gradients for both.
 at::Tensor product(const at::Tensor& x, const at::Tensor& weight, at::ScalarType type);
 
 /// RMS norm of the rows of x [rows, width] with gain [width].
@@ -31,6 +31,10 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& gain, double epsilon)
 
 /// Rotates x [chunks, tokens, heads, head_width] by tables [tokens, 1, head_width / 2].
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine);
+
+/// Softmax attention in which each token sees itself and those before it: [chunks, heads, tokens, head_width] all; the
+/// query may have several heads for each of the key and the value.
+at::Tensor causal_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value);
 
 /// silu(first half of the columns) · second half: [rows, 2 · width] → [rows, width].
 at::Tensor gated_unit(const at::Tensor& gate_up);

@@ -146,15 +146,17 @@ void TorchNetwork::make_trained(const Model& model) {
     layer.feed_forward_norm = float_tensor(model.layers[i].feed_forward_norm);
     tensors.push_back(&layer.attention_norm);
     tensors.push_back(&layer.feed_forward_norm);
-    for (std::size_t product = 0; product < kAdaptedProducts; ++product) {
-      std::vector<Tensor> parts;
-      for (const QuantizedMatrix* matrix : matrices_of(model.layers[i], product)) parts.push_back(real_tensor(*matrix));
-      layer.products[product].weight = at::cat(parts);
-      tensors.push_back(&layer.products[product].weight);
-    }
   }
   final_norm_ = float_tensor(model.final_norm);
   tensors.push_back(&final_norm_);
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    for (std::size_t product = 0; product < kAdaptedProducts; ++product) {
+      std::vector<Tensor> parts;
+      for (const QuantizedMatrix* matrix : matrices_of(model.layers[i], product)) parts.push_back(real_tensor(*matrix));
+      layers_[i].products[product].weight = at::cat(parts);
+      tensors.push_back(&layers_[i].products[product].weight);
+    }
+  }
   lay_out(tensors);
 }
 
@@ -176,6 +178,22 @@ void TorchNetwork::lay_out(const std::vector<Tensor*>& tensors) {
     tensor->mutable_grad() = gradients_.slice(0, offset, offset + count).view(tensor->sizes());
     offset += count;
   }
+}
+
+std::vector<MatrixPlace> TorchNetwork::layer_matrices() const {
+  std::vector<MatrixPlace> places;
+  for (const TorchLayer& layer : layers_) {
+    for (std::size_t product = 0; product < kAdaptedProducts; ++product) {
+      const Tensor& weight = layer.products[product].weight;
+      if (!weight.defined()) continue;
+      std::int64_t offset = weight.storage_offset();
+      for (const std::int64_t rows : stacked_rows(config_, product)) {
+        places.push_back({offset, rows, weight.size(1)});
+        offset += rows * weight.size(1);
+      }
+    }
+  }
+  return places;
 }
 
 Tensor TorchNetwork::quantized_if_aware(const Tensor& weight) const {
@@ -201,10 +219,8 @@ Tensor TorchNetwork::attention(const TorchLayer& layer, const Tensor& x, std::in
   const Tensor query = turned.slice(2, 0, heads).transpose(1, 2);
   const Tensor key = turned.slice(2, heads, heads + kv_heads).transpose(1, 2);
   const Tensor value = all.slice(2, heads + kv_heads).transpose(1, 2);
-  Tensor attended = at::scaled_dot_product_attention(query.to(type_), key.to(type_), value.to(type_), {}, 0.0,
-                                                     /*is_causal=*/true, std::nullopt, heads != kv_heads);
   return apply(layer.products[kAttentionOutput],
-               attended.transpose(1, 2).to(at::kFloat).reshape({chunks * tokens, heads * head_width}));
+               causal_attention(query, key, value).transpose(1, 2).reshape({chunks * tokens, heads * head_width}));
 }
 
 Tensor TorchNetwork::loss(const Tensor& inputs, const Tensor& targets) const {

@@ -10,6 +10,11 @@
 
 namespace fz::model {
 
+/// Where a matrix of a layer lies in the flat buffers.
+struct MatrixPlace {
+  std::int64_t offset, rows, columns;
+};
+
 class TorchNetwork {
  public:
   TorchNetwork(const Model& model, const TrainerSettings& settings, at::Device device, at::ScalarType type);
@@ -22,6 +27,8 @@ class TorchNetwork {
   at::Tensor gradients() const { return gradients_; }
   /// 1 where weight decay applies (matrices), 0 elsewhere (gains).
   at::Tensor decay_mask() const { return decay_mask_; }
+  /// When weights are trained: the matrices of the layers one by one, stacked ones apart. Nothing comes after them.
+  std::vector<MatrixPlace> layer_matrices() const;
 
   void be_quantization_aware() { is_quantization_aware_ = true; }
 

@@ -1,5 +1,5 @@
-// The trainer on LibTorch: batches, gradients, AdamW (Loshchilov and Hutter 2019). Built as a module of its own, which
-// load_trainer.h opens when a trainer is wanted, so that other runs never load LibTorch.
+// The trainer on LibTorch: batches, gradients, steps, saved states. Built as a module of its own, which load_trainer.h
+// opens when a trainer is wanted, so that other runs never load LibTorch.
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <malloc.h>
@@ -11,13 +11,12 @@
 #include "base/error.h"
 #include "model/train/load_trainer.h"
 #include "model/train/torch_network.h"
+#include "model/train/torch_optimizer.h"
 
 namespace fz::model {
 namespace {
 
 using at::Tensor;
-
-constexpr double kAdamEpsilon = 1e-8;
 
 /// bf16 only where the processor multiplies it; elsewhere it is emulated, slowly.
 at::ScalarType fastest_type(at::Device device) {
@@ -54,11 +53,9 @@ class TorchTrainer final : public Trainer {
       : settings_(settings),
         begin_token_(model.config.begin_token),
         device_(at::kCPU),
-        network_(model, settings, device_, fastest_type(device_)) {
+        network_(model, settings, device_, fastest_type(device_)),
+        optimizer_(settings, network_, fastest_type(device_)) {
     keep_freed_memory(kKeptInTrainingBytes);
-    const std::int64_t count = network_.parameters().numel();
-    first_moment_ = at::zeros({count});
-    second_moment_ = at::zeros({count});
   }
 
   /// What comes after training has a limit of its own.
@@ -95,16 +92,7 @@ class TorchTrainer final : public Trainer {
     const double norm = tokens > 0 ? gradient.norm().item<double>() / tokens : 0;
     if (tokens > 0 && std::isfinite(norm)) {
       gradient.mul_(std::min(1.0, settings_.clip_norm / std::max(norm, 1e-12)) / tokens);
-      step_ += 1;
-      first_moment_.lerp_(gradient, 1 - settings_.beta1);
-      second_moment_.mul_(settings_.beta2).addcmul_(gradient, gradient, 1 - settings_.beta2);
-      const double first_correction = 1 - std::pow(settings_.beta1, step_);
-      const double second_correction = 1 - std::pow(settings_.beta2, step_);
-      Tensor parameters = network_.parameters();
-      if (settings_.weight_decay > 0)
-        parameters.addcmul_(parameters, network_.decay_mask(), -learning_rate * settings_.weight_decay);
-      const Tensor denominator = second_moment_.div(second_correction).sqrt_().add_(kAdamEpsilon);
-      parameters.addcdiv_(first_moment_, denominator, -learning_rate / first_correction);
+      optimizer_.step(gradient, learning_rate);
     }
     network_.gradients().zero_();
     return norm;
@@ -118,7 +106,7 @@ class TorchTrainer final : public Trainer {
   Bytes save_state() override {
     ByteWriter writer;
     writer.write<std::uint64_t>(static_cast<std::uint64_t>(network_.parameters().numel()));
-    writer.write<std::uint64_t>(static_cast<std::uint64_t>(step_));
+    writer.write<std::uint64_t>(optimizer_.steps());
     for (const Tensor& tensor : state()) {
       const auto* values = reinterpret_cast<const std::uint8_t*>(tensor.data_ptr<float>());
       writer.write_bytes({values, static_cast<std::size_t>(tensor.numel()) * sizeof(float)});
@@ -130,11 +118,13 @@ class TorchTrainer final : public Trainer {
     ByteReader reader(bytes, source);
     const auto count = static_cast<std::uint64_t>(network_.parameters().numel());
     if (reader.read<std::uint64_t>() != count) reader.corrupt("holds the state of another model");
-    const auto step = reader.read<std::uint64_t>();
-    if (reader.remaining() != state().size() * count * sizeof(float)) reader.corrupt("the state is not whole");
-    step_ = static_cast<double>(step);
+    const auto steps = reader.read<std::uint64_t>();
+    std::uint64_t state_bytes = 0;
+    for (const Tensor& tensor : state()) state_bytes += tensor.nbytes();
+    if (reader.remaining() != state_bytes) reader.corrupt("the state is not whole");
+    optimizer_.set_steps(steps);
     for (const Tensor& tensor : state()) {
-      const ByteSpan values = reader.take(count * sizeof(float));
+      const ByteSpan values = reader.take(tensor.nbytes());
       std::memcpy(tensor.data_ptr<float>(), values.data(), values.size());
     }
     reader.expect_end();
@@ -146,7 +136,11 @@ class TorchTrainer final : public Trainer {
     double tokens = 0;
   };
 
-  std::vector<Tensor> state() const { return {network_.parameters(), first_moment_, second_moment_}; }
+  std::vector<Tensor> state() const {
+    std::vector<Tensor> tensors = optimizer_.moments();
+    tensors.insert(tensors.begin(), network_.parameters());
+    return tensors;
+  }
 
   /// Shorter chunks are filled up at their ends, where nothing before them sees it.
   Batch make_batch(std::span<const ChunkTokens> chunks) const {
@@ -171,8 +165,7 @@ class TorchTrainer final : public Trainer {
   std::int64_t begin_token_;
   at::Device device_;
   TorchNetwork network_;
-  Tensor first_moment_, second_moment_;
-  double step_ = 0;
+  TorchOptimizer optimizer_;
 };
 
 }  // namespace

@@ -32,6 +32,8 @@ struct NamedTensor {
 };
 
 enum class Trained : std::uint8_t { kAdapter, kWeights };
+/// kMuon: of the layers' matrices when weights are trained; all else has AdamW.
+enum class Optimizer : std::uint8_t { kAdamW, kMuon };
 
 struct TrainerSettings {
   Trained trained = Trained::kAdapter;
@@ -41,6 +43,7 @@ struct TrainerSettings {
   int base_bits = 8;                  ///< 8 or 4: precision of the frozen weights.
   std::uint64_t seed = 1;             ///< Of the initial values.
   int threads = 1;
+  Optimizer optimizer = Optimizer::kAdamW;
   double beta1 = 0.9;
   double beta2 = 0.95;
   double weight_decay = 0;
@@ -69,8 +72,8 @@ class Trainer {
   /// The buffer that holds both, one after another.
   virtual std::span<float> all_sums() = 0;
 
-  /// One step of AdamW with the mean over so many tokens; clears the sums. Returns the norm of the mean gradient
-  /// before clipping; when that is not finite, nothing is changed.
+  /// One step of the optimizer with the mean over so many tokens; clears the sums. Returns the norm of the mean
+  /// gradient before clipping; when that is not finite, nothing is changed.
   virtual double update(double learning_rate, double tokens) = 0;
 
   /// From now on trained weights are rounded in the forward pass as the importer will round them.

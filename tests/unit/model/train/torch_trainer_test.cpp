@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "model/adapter_quantize.h"
 #include "model/backend.h"
@@ -124,7 +125,8 @@ class TorchTrainerTest : public testing::Test {
     trainer.restore_state(state, "as it was");
   }
 
-  static constexpr std::ptrdiff_t kChunkTokens = 96;
+  /// More than one block of the attention's rows.
+  static constexpr std::ptrdiff_t kChunkTokens = 160;
   /// Of a saved state: number of parameters and steps.
   static constexpr std::size_t kStateHeadBytes = 16;
 
@@ -261,21 +263,82 @@ TEST_F(TorchTrainerTest, AnUpdateWithoutTokensOrWithANanChangesNothing) {
   EXPECT_EQ(trainer->save_state(), before);
   add_gradients(*trainer, {chunks_[0]});
   trainer->gradients()[3] = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_FALSE(std::isfinite(trainer->update(1e-2, 96)));
+  EXPECT_FALSE(std::isfinite(trainer->update(1e-2, kChunkTokens)));
   EXPECT_EQ(trainer->save_state(), before);
   for (const float sum : trainer->all_sums()) ASSERT_EQ(sum, 0);
 }
 
 TEST_F(TorchTrainerTest, GoesOnFromASavedState) {
-  const std::unique_ptr<Trainer> trainer = make({.rank = 2});
-  train(*trainer, {chunks_[0]}, 2);
-  const Bytes state = trainer->save_state();
-  train(*trainer, {chunks_[1]}, 2);
-  const std::unique_ptr<Trainer> other = make({.rank = 2, .seed = 9});
-  other->restore_state(state, "state");
-  EXPECT_EQ(other->save_state(), state);
-  train(*other, {chunks_[1]}, 2);
-  EXPECT_EQ(other->save_state(), trainer->save_state());
+  for (TrainerSettings settings :
+       {TrainerSettings{.rank = 2}, TrainerSettings{.trained = Trained::kWeights, .optimizer = Optimizer::kMuon}}) {
+    const std::unique_ptr<Trainer> trainer = make(settings);
+    train(*trainer, {chunks_[0]}, 2);
+    const Bytes state = trainer->save_state();
+    train(*trainer, {chunks_[1]}, 2);
+    settings.seed = 9;
+    const std::unique_ptr<Trainer> other = make(settings);
+    other->restore_state(state, "state");
+    EXPECT_EQ(other->save_state(), state);
+    train(*other, {chunks_[1]}, 2);
+    EXPECT_EQ(other->save_state(), trainer->save_state());
+  }
+}
+
+/// The largest factor by which the matrix makes a vector longer, by power iteration.
+double spectral_norm(const std::vector<double>& matrix, std::size_t rows, std::size_t columns) {
+  std::vector<double> x(columns, 1), y(rows);
+  double norm = 0;
+  for (int i = 0; i < 30; ++i) {
+    double squares = 0;
+    for (const double value : x) squares += value * value;
+    norm = std::sqrt(std::sqrt(squares));  // x is AᵀA times a vector of length 1
+    for (double& value : x) value /= std::sqrt(squares);
+    for (std::size_t r = 0; r < rows; ++r)
+      y[r] = std::inner_product(x.begin(), x.end(), matrix.begin() + static_cast<std::ptrdiff_t>(r * columns), 0.0);
+    std::fill(x.begin(), x.end(), 0);
+    for (std::size_t r = 0; r < rows; ++r) {
+      for (std::size_t c = 0; c < columns; ++c) x[c] += y[r] * matrix[r * columns + c];
+    }
+  }
+  return norm;
+}
+
+TEST_F(TorchTrainerTest, MuonMovesMatricesByOrthogonalSteps) {
+  constexpr double kRate = 1e-3;
+  const std::unique_ptr<Trainer> trainer = make({.trained = Trained::kWeights, .optimizer = Optimizer::kMuon});
+  const std::vector<NamedTensor> before = trainer->weights();
+  trainer->update(kRate, add_gradients(*trainer, chunks_).tokens);
+  const std::vector<NamedTensor> after = trainer->weights();
+  std::size_t matrices = 0;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    std::vector<double> moved(before[i].values.size());
+    for (std::size_t j = 0; j < moved.size(); ++j) moved[j] = double{after[i].values[j]} - before[i].values[j];
+    const bool is_orthogonal = before[i].name.find("_proj") != std::string::npos;
+    if (!is_orthogonal) {  // AdamW's first step is as long for each parameter that has a gradient
+      for (const double value : moved) ASSERT_LE(std::abs(value), 1.01 * kRate + 1e-6) << before[i].name;
+      continue;
+    }
+    if (++matrices % 5 != 1) continue;
+    const std::size_t rows = before[i].shape[0], columns = before[i].shape[1];
+    const double scale = 0.2 * kRate * std::sqrt(static_cast<double>(std::max(rows, columns)));
+    double squares = 0;
+    for (double& value : moved) {
+      value /= scale;
+      squares += value * value;
+    }
+    EXPECT_LT(spectral_norm(moved, rows, columns), 1.3) << before[i].name;
+    EXPECT_GT(squares / static_cast<double>(std::min(rows, columns)), 0.4) << before[i].name;
+  }
+  EXPECT_EQ(matrices, 7 * model_->config.layers);
+}
+
+TEST_F(TorchTrainerTest, BothOptimizersLearn) {
+  for (const Optimizer optimizer : {Optimizer::kAdamW, Optimizer::kMuon}) {
+    const std::unique_ptr<Trainer> trainer = make({.trained = Trained::kWeights, .optimizer = optimizer});
+    const double before = evaluate(*trainer, chunks_).nats;
+    for (int i = 0; i < 8; ++i) trainer->update(1e-3, add_gradients(*trainer, chunks_).tokens);
+    EXPECT_LT(evaluate(*trainer, chunks_).nats, 0.8 * before) << static_cast<int>(optimizer);
+  }
 }
 
 TEST_F(TorchTrainerTest, ADamagedStateIsRefused) {
