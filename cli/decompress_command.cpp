@@ -71,7 +71,7 @@ void restore(const RestoreOptions& options, const Context& context) {
   coordinator::RestoreJob job({options.archive, options.target, options.patterns, options.force, options.resume});
   // Before anything is written.
   if (coordinator::needs_model(coordinator::block_items(job.archive(), job.selection().blocks())))
-    shard::require_model(job.archive(), workplace.load_model().identity());
+    shard::require_model(job.archive(), workplace.load_model(job.archive().header().model).identity());
   try {
     prepare(job, options, workplace, context);
     BlockWork work;

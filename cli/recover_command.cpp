@@ -23,23 +23,28 @@ struct RecoverOptions : ReportOptions {
   bool json = false;
 };
 
-/// The header named the model and is lost: the model at hand is the right one if it decodes this block.
+/// The header named the model and is lost: of those at hand the one that decodes this block is the right one.
 std::optional<shard::ModelIdentity> try_model(const RecoverOptions& options, const Context& context,
                                               const shard::StoredBlock& block, ByteSpan adapter) {
   if (options.model_path == kNoModel) return std::nullopt;
-  const auto codec =
-      context.parts.make_text_codec(options.model_path, std::make_shared<ThreadPool>(context.world.default_threads()));
-  try {
-    codec->use_adapter(adapter, display_text(options.archive));
-    shard::decode_block(block, codec.get(), options.archive);
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::kCorrupt) throw;
-    fail(ErrorCode::kModel,
-         "{}: the header, which named the model, is lost, and the model at hand{} does not decode block {}; give "
-         "the right one with --model, or 'none' to leave out the blocks that need one",
-         display_text(options.archive), adapter.empty() ? "" : " with the archive's adapter", number(block.header.id));
+  const auto pool = std::make_shared<ThreadPool>(context.world.default_threads());
+  std::vector<shard::ModelIdentity> candidates = {{}};
+  if (options.model_path.empty()) candidates = context.parts.models_inside();
+  for (const shard::ModelIdentity& candidate : candidates) {
+    const auto codec = context.parts.make_text_codec(options.model_path, candidate, pool);
+    try {
+      codec->use_adapter(adapter, display_text(options.archive));
+      shard::decode_block(block, codec.get(), options.archive);
+      return codec->identity();
+    } catch (const Error& error) {
+      // An adapter of another model says so by kModel.
+      if (error.code() != ErrorCode::kCorrupt && error.code() != ErrorCode::kModel) throw;
+    }
   }
-  return codec->identity();
+  fail(ErrorCode::kModel,
+       "{}: the header, which named the model, is lost, and no model at hand{} decodes block {}; give the right one "
+       "with --model, or 'none' to leave out the blocks that need one",
+       display_text(options.archive), adapter.empty() ? "" : " with the archive's adapter", number(block.header.id));
 }
 
 void recover(const RecoverOptions& options, const Context& context) {

@@ -15,9 +15,13 @@ namespace fz::cli {
 
 /// The concrete parts behind the commands; tests put a fake codec in.
 struct Parts {
-  /// `model_path` empty: the model inside the program.
-  std::function<std::unique_ptr<shard::TextCodec>(const std::string& model_path, std::shared_ptr<ThreadPool> pool)>
+  /// `model_path` empty: the model inside the program that is `wanted`; the default one when none is, or it is not
+  /// there.
+  std::function<std::unique_ptr<shard::TextCodec>(const std::string& model_path, const shard::ModelIdentity& wanted,
+                                                  std::shared_ptr<ThreadPool> pool)>
       make_text_codec;
+  /// The default one first.
+  std::function<std::vector<shard::ModelIdentity>()> models_inside;
 };
 
 /// The real ones: the exact engine with the embedded model or a model file.

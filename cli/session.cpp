@@ -38,7 +38,7 @@ void end_worker(const Context& context, worker::LocalWorker& local) {
 }  // namespace
 
 struct Workplace::State {
-  std::function<std::unique_ptr<shard::TextCodec>()> make;
+  shard::TextCodecFactory make;
   std::unique_ptr<shard::TextCodec> early;
 };
 
@@ -96,18 +96,20 @@ Workplace::Workplace(const Context& context, const WorkOptions& options)
   if (context.world.coordinates() && options.threads == 0 && !options.quiet) {
     if (const std::string advice = context.world.binding_advice(); !advice.empty()) context.warn(advice);
   }
-  state_->make = [make = context.parts.make_text_codec, path = options.model_path, pool = pool_] {
-    return make(path, pool);
-  };
+  state_->make = [make = context.parts.make_text_codec, path = options.model_path,
+                  pool = pool_](const shard::ModelIdentity& wanted) { return make(path, wanted, pool); };
 }
 
-shard::TextCodec& Workplace::load_model() {
-  if (!state_->early) state_->early = state_->make();
+shard::TextCodec& Workplace::load_model(const shard::ModelIdentity& wanted) {
+  if (!state_->early) state_->early = state_->make(wanted);
   return *state_->early;
 }
 
 worker::Resources Workplace::resources() {
-  return {pool_, [state = state_] { return state->early ? std::move(state->early) : state->make(); },
+  return {pool_,
+          [state = state_](const shard::ModelIdentity& wanted) {
+            return state->early ? std::move(state->early) : state->make(wanted);
+          },
           memory_limit_bytes_};
 }
 

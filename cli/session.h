@@ -46,7 +46,7 @@ class Workplace {
   int threads() const { return pool_->threads(); }
   std::uint64_t memory_limit_bytes() const { return memory_limit_bytes_; }
   /// Makes the codec now, and hands it to the first task that asks.
-  shard::TextCodec& load_model();
+  shard::TextCodec& load_model(const shard::ModelIdentity& wanted = {});
   worker::Resources resources();
   ThreadPool& pool() { return *pool_; }
 

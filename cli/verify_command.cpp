@@ -118,7 +118,8 @@ void verify(const VerifyOptions& options, const Context& context) {
   const auto record = [&](BlockId id) -> const shard::IndexedBlock& { return archive.blocks()[number(id)]; };
   auto items = coordinator::block_items(archive, blocks);
   if (options.quick) std::for_each(items.begin(), items.end(), [](auto& item) { item.is_cheap = true; });
-  if (coordinator::needs_model(items)) shard::require_model(archive, workplace.load_model().identity());
+  if (coordinator::needs_model(items))
+    shard::require_model(archive, workplace.load_model(archive.header().model).identity());
   std::optional<coordinator::VerifiedBlocks> verified;
   if (!options.state_path.empty())
     verified.emplace(options.state_path, coordinator::verification_identity(options.archive, archive, !options.quick));

@@ -39,7 +39,7 @@ void RestoreJob::prepare(ThreadPool& pool, const ShowCheck& show) {
   target_->prepare();
   const StagingDirectory& staging = target_->staging();
   const shard::RestoreClaims claims = shard::read_restore_journals(staging.path());
-  run_ = std::max(claims.runs, shard::last_predicting_run(staging.path())) + 1;
+  run_ = claims.runs + 1;
   if (!staging.is_adopted() || is_complete()) return;
   staging.lock().sync_filesystem();  // what is not on the disk yet cannot be read from there
   reused_ = find_restored_blocks(archive_, selection_, staging.tree(), claims, pool, show);

@@ -105,7 +105,7 @@ void require_model(const ArchiveReader& archive, const ModelIdentity& given) {
   if (wanted != given) {
     fail(ErrorCode::kModel,
          "{}: made with model {} (tokenizer {}), but the model at hand is {} (tokenizer {}); give the right one with "
-         "--model",
+         "--model, or leave that out if it was made without",
          archive.name(), to_hex(wanted.weights_hash, 16), to_hex(wanted.tokenizer_hash, 16),
          to_hex(given.weights_hash, 16), to_hex(given.tokenizer_hash, 16));
   }

@@ -179,8 +179,12 @@ void LanguageModelCodec::use_adapter(ByteSpan serialized, const std::string& sou
   state.engine = std::make_unique<model::Engine>(state.weights, kernels, *state.pool, std::move(adapter));
 }
 
+ModelIdentity identity_of(const model::Model& model) {
+  return {model::kNumericsVersion, model.config.context, model.weights_hash, model.tokenizer_hash};
+}
+
 ModelIdentity LanguageModelCodec::identity() const {
-  return {model::kNumericsVersion, model().config.context, model().weights_hash, model().tokenizer_hash};
+  return identity_of(model());
 }
 
 Footprint LanguageModelCodec::footprint(Direction direction, std::uint32_t block_bytes) const {

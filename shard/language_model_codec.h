@@ -11,6 +11,8 @@
 
 namespace fz::shard {
 
+ModelIdentity identity_of(const model::Model& model);
+
 class LanguageModelCodec final : public TextCodec {
  public:
   /// `backend` is a name of docs/numerics.md ("scalar", "avx2", "avx512vnni", "amx") or empty for the best this CPU has

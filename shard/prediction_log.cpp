@@ -24,10 +24,10 @@ std::string prefix_of(BlockId block) {
   return fmt::format("{}{}", kPrefix, number(block));
 }
 
-std::vector<std::filesystem::path> files_of(const std::filesystem::path& job_directory, BlockId block) {
+std::vector<std::filesystem::path> files_of(const std::filesystem::path& directory, BlockId block) {
   std::vector<std::filesystem::path> paths;
   std::error_code error;
-  for (const auto& item : std::filesystem::directory_iterator(job_directory, error)) {
+  for (const auto& item : std::filesystem::directory_iterator(directory, error)) {
     if (item.path().filename().string().starts_with(prefix_of(block) + "-") && is_plain_file(item.path()))
       paths.push_back(item.path());
   }
@@ -42,7 +42,7 @@ PredictionLog::PredictionLog(Writer writer, BlockId block, const Hash16& identit
   head.write_bytes(as_byte_span(kMagic));
   head.write_bytes(identity);
   head_ = head.take();
-  for (const std::filesystem::path& path : files_of(writer_.job_directory, block)) {
+  for (const std::filesystem::path& path : files_of(writer_.directory, block)) {
     try {
       find_records(File::open_for_reading(path), raw_bytes);
     } catch (const Error& error) {
@@ -101,7 +101,7 @@ void PredictionLog::append(std::uint32_t begin, std::span<const std::uint16_t> a
 void PredictionLog::write(ByteSpan record) {
   try {
     if (!own_.is_open()) {
-      own_ = File::create(writer_.job_directory / own_name());
+      own_ = File::create(writer_.directory / own_name());
       own_.append(head_);
     }
     own_.append(record);
@@ -127,8 +127,7 @@ void PredictionLog::remove() {
   own_ = File();
   writer_.gate([&] {
     std::error_code error;
-    for (const std::filesystem::path& path : files_of(writer_.job_directory, block_))
-      std::filesystem::remove(path, error);
+    for (const std::filesystem::path& path : files_of(writer_.directory, block_)) std::filesystem::remove(path, error);
   });
 }
 
@@ -143,16 +142,10 @@ bool is_prediction_log(std::string_view file_name) {
   return file_name.starts_with(kPrefix);
 }
 
-std::uint64_t last_predicting_run(const std::filesystem::path& directory) {
-  std::uint64_t last = 0;
-  std::error_code error;
-  for (const auto& item : std::filesystem::directory_iterator(directory, error)) {
-    unsigned long long run = 0;
-    unsigned block = 0, rank = 0;
-    if (std::sscanf(item.path().filename().c_str(), "predictions-%u-%llu-%u", &block, &run, &rank) == 3)
-      last = std::max<std::uint64_t>(last, run);
-  }
-  return last;
+std::uint64_t run_of_prediction_log(const std::string& file_name) {
+  unsigned long long run = 0;
+  unsigned block = 0, rank = 0;
+  return std::sscanf(file_name.c_str(), "predictions-%u-%llu-%u", &block, &run, &rank) == 3 ? run : 0;
 }
 
 }  // namespace fz::shard

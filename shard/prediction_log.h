@@ -1,7 +1,8 @@
-// What the model has said of a block that is being coded, in the job directory (docs/format.md, "Directory of a job"):
-// asking the model is most of the work, and a run that goes on where another was interrupted need not ask again
-// (docs/adr/0020-a-block-is-gone-on-with.md). Owns the files of one block; one thread at a time. Losing any of it costs
-// time only, so nothing here is synced, and what cannot be read or written is passed over.
+// What the model has said of a block that is being coded or decoded, in the job's directory or a restore's staging
+// directory (docs/format.md, "Directory of a job"): asking the model is most of the work, and a run that goes on where
+// another was interrupted need not ask again (docs/adr/0020-a-block-is-gone-on-with.md). Owns the files of one block;
+// one thread at a time. Losing any of it costs time only, so nothing here is synced, and what cannot be read or written
+// is passed over.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,7 @@ class PredictionLog {
  public:
   /// Whose log it is: one writer, one block.
   struct Writer {
-    std::filesystem::path job_directory;
+    std::filesystem::path directory;
     std::optional<Part> part;  ///< That the run works on (JobPart).
     std::uint64_t run = 0;
     Rank rank{};
@@ -78,7 +79,7 @@ struct Checkpoints {
 
 /// Whether a file in a job directory is such a log.
 bool is_prediction_log(std::string_view file_name);
-/// The highest number of a run that has left one in a directory where nobody works on a part; 0: none.
-std::uint64_t last_predicting_run(const std::filesystem::path& directory);
+/// The run that has left such a log, where nobody works on a part; 0: the name is another.
+std::uint64_t run_of_prediction_log(const std::string& file_name);
 
 }  // namespace fz::shard

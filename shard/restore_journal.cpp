@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "shard/checked_records.h"
+#include "shard/prediction_log.h"
 
 namespace fz::shard {
 namespace {
@@ -72,9 +73,11 @@ RestoreClaims read_restore_journals(const std::filesystem::path& staging) {
   RestoreClaims claims;
   std::error_code error;
   for (const auto& item : std::filesystem::directory_iterator(staging, error)) {
+    const std::string name = item.path().filename().string();
+    claims.runs = std::max(claims.runs, run_of_prediction_log(name));
     unsigned long long run = 0;
     unsigned rank = 0;
-    if (std::sscanf(item.path().filename().c_str(), "done-%llu-%u", &run, &rank) != 2) continue;
+    if (std::sscanf(name.c_str(), "done-%llu-%u", &run, &rank) != 2) continue;
     claims.runs = std::max<std::uint64_t>(claims.runs, run);
     if (!is_plain_file(item.path())) continue;
     try {

@@ -38,7 +38,7 @@ class RestoreJournalWriter {
 
 struct RestoreClaims {
   std::map<BlockId, Hash16> blocks;
-  std::uint64_t runs = 0;  ///< The highest number of a run.
+  std::uint64_t runs = 0;  ///< The highest number of a run that has left anything, predictions included.
 };
 
 /// Of all journals in the directory. What is torn, damaged or no journal claims nothing.

@@ -73,7 +73,8 @@ class TextCodec {
   virtual std::uint32_t lane_limit(std::uint64_t limit_bytes) const = 0;
 };
 
-/// Makes the codec when the first block needs it: an archive without model blocks loads no model.
-using TextCodecFactory = std::function<std::unique_ptr<TextCodec>()>;
+/// Makes the codec when the first block needs it: an archive without model blocks loads no model. Of the models at hand
+/// it takes the one that is wanted; the caller checks that it was there. None is wanted: the default one.
+using TextCodecFactory = std::function<std::unique_ptr<TextCodec>(const ModelIdentity& wanted)>;
 
 }  // namespace fz::shard

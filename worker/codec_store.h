@@ -12,17 +12,15 @@ namespace fz::worker {
 
 class CodecStore {
  public:
-  /// `prepare` is given the text codec when it is made: it throws when that has the wrong model, and has it use the
-  /// adapter that the blocks want.
-  CodecStore(Resources resources, std::function<void(shard::TextCodec&)> prepare)
-      : resources_(std::move(resources)), prepare_(std::move(prepare)) {}
+  using MakeText = std::function<std::unique_ptr<shard::TextCodec>(const shard::TextCodecFactory&)>;
+
+  /// `make_text` makes the text codec when it is needed: with the adapter that the blocks want. It throws when the
+  /// model is the wrong one.
+  CodecStore(Resources resources, MakeText make_text)
+      : resources_(std::move(resources)), make_text_(std::move(make_text)) {}
 
   shard::TextCodec& text() {
-    if (!text_) {
-      std::unique_ptr<shard::TextCodec> made = resources_.make_text_codec();
-      prepare_(*made);
-      text_ = std::move(made);
-    }
+    if (!text_) text_ = make_text_(resources_.make_text_codec);
     return *text_;
   }
   ThreadPool& pool() { return *resources_.pool; }
@@ -39,7 +37,7 @@ class CodecStore {
 
  private:
   Resources resources_;
-  std::function<void(shard::TextCodec&)> prepare_;
+  MakeText make_text_;
   std::unique_ptr<shard::TextCodec> text_;
 };
 

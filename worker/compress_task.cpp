@@ -20,7 +20,7 @@ class CompressTask final : public Task {
  public:
   CompressTask(CompressSettings settings, Resources resources)
       : settings_(std::move(settings)),
-        codecs_(std::move(resources), [this](shard::TextCodec& text) { prepare(text); }) {}
+        codecs_(std::move(resources), [this](const shard::TextCodecFactory& make) { return make_text(make); }) {}
 
   void begin(const comm::Begin& begin, Rank rank) override {
     if (begin.run == 0) return;  // an earlier run had done everything; the job directory is gone
@@ -92,7 +92,7 @@ class CompressTask final : public Task {
   }
 
   std::vector<shard::PredictionLog> open_logs(std::span<const shard::RawBlock> raws) {
-    const shard::PredictionLog::Writer writer{.job_directory = settings_.job_directory,
+    const shard::PredictionLog::Writer writer{.directory = settings_.job_directory,
                                               .part = settings_.part,
                                               .run = run_,
                                               .rank = rank_,
@@ -109,11 +109,14 @@ class CompressTask final : public Task {
   }
 
   /// The model of the plan, and the adapter that was given to the job; one that is to be trained comes in begin().
-  void prepare(shard::TextCodec& text) const {
-    if (text.identity() != plan_.model) {
+  std::unique_ptr<shard::TextCodec> make_text(const shard::TextCodecFactory& make) const {
+    auto text = make(plan_.model);
+    if (text->identity() != plan_.model) {
       fail(ErrorCode::kModel, "rank {}: has another model than rank 0; give all ranks the same --model", number(rank_));
     }
-    if (plan_.memorize.empty()) text.use_adapter(shard::adapter_of_job(settings_.job_directory, plan_), adapter_path());
+    if (plan_.memorize.empty())
+      text->use_adapter(shard::adapter_of_job(settings_.job_directory, plan_), adapter_path());
+    return text;
   }
 
   std::string adapter_path() const { return (settings_.job_directory / shard::kAdapterName).string(); }

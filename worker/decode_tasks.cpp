@@ -20,10 +20,14 @@ namespace {
 
 class DecodeTask : public Task {
  public:
-  DecodeTask(const std::filesystem::path& archive, Resources resources)
-      : archive_(archive), codecs_(std::move(resources), [this](shard::TextCodec& text) {
-          shard::require_model(archive_, text.identity());
-          text.use_adapter(archive_.read_adapter(), archive_.name());
+  DecodeTask(const std::filesystem::path& archive, Resources resources, double checkpoint_after_seconds = 0)
+      : archive_(archive),
+        checkpoint_after_seconds_(checkpoint_after_seconds),
+        codecs_(std::move(resources), [this](const shard::TextCodecFactory& make) {
+          auto text = make(archive_.header().model);
+          shard::require_model(archive_, text->identity());
+          text->use_adapter(archive_.read_adapter(), archive_.name());
+          return text;
         }) {}
 
   void begin(const comm::Begin& begin, Rank) override { needs_model_ = begin.needs_model; }
@@ -51,7 +55,6 @@ class DecodeTask : public Task {
   virtual void use(const shard::BlockHeader& block, const Bytes& raw) = 0;
   /// For each block that needs a model, or none.
   virtual std::vector<shard::PredictionLog> open_logs(std::span<const shard::StoredBlock> /*blocks*/) { return {}; }
-  virtual double checkpoint_after_seconds() const { return 0; }
 
   const shard::ArchiveReader archive_;
 
@@ -74,7 +77,7 @@ class DecodeTask : public Task {
     const bool knows_something =
         std::any_of(logs.begin(), logs.end(), [](const auto& log) { return log.known_chunks() > 0; });
     try {
-      return shard::decode_blocks(stored, text, archive_.name(), codecs_.pool(), {logs, checkpoint_after_seconds()});
+      return shard::decode_blocks(stored, text, archive_.name(), codecs_.pool(), {logs, checkpoint_after_seconds_});
     } catch (const Error& error) {
       // What an earlier run has left may be wrong; only what the model says now speaks against the archive.
       if (error.code() != ErrorCode::kCorrupt || !knows_something) throw;
@@ -84,6 +87,7 @@ class DecodeTask : public Task {
     return shard::decode_blocks(stored, text, archive_.name(), codecs_.pool());
   }
 
+  const double checkpoint_after_seconds_;
   CodecStore codecs_;
   bool needs_model_ = false;
 };
@@ -91,10 +95,9 @@ class DecodeTask : public Task {
 class RestoreTask final : public DecodeTask {
  public:
   RestoreTask(RestoreSettings settings, Resources resources)
-      : DecodeTask(settings.archive, std::move(resources)),
+      : DecodeTask(settings.archive, std::move(resources), settings.checkpoint_after_seconds),
         target_(std::move(settings.target)),
-        selection_(archive_, settings.patterns),
-        checkpoint_after_seconds_(settings.checkpoint_after_seconds) {}
+        selection_(archive_, settings.patterns) {}
 
   void begin(const comm::Begin& begin, Rank rank) override {
     DecodeTask::begin(begin, rank);
@@ -114,7 +117,7 @@ class RestoreTask final : public DecodeTask {
 
   std::vector<shard::PredictionLog> open_logs(std::span<const shard::StoredBlock> blocks) override {
     const shard::PredictionLog::Writer writer{
-        .job_directory = staging_, .part = {}, .run = run_, .rank = rank_, .gate = [this](const auto& write) {
+        .directory = staging_, .part = {}, .run = run_, .rank = rank_, .gate = [this](const auto& write) {
           gate_.pass(write);
         }};
     std::vector<shard::PredictionLog> logs;
@@ -125,7 +128,6 @@ class RestoreTask final : public DecodeTask {
     }
     return logs;
   }
-  double checkpoint_after_seconds() const override { return checkpoint_after_seconds_; }
 
   void write(const shard::BlockHeader& block, const Bytes& raw) {
     std::vector<ByteSpan> pieces;
@@ -144,7 +146,6 @@ class RestoreTask final : public DecodeTask {
 
   std::filesystem::path target_;
   shard::Selection selection_;
-  double checkpoint_after_seconds_;
   WriteGate gate_;
   std::filesystem::path staging_;
   std::uint64_t run_ = 0;

@@ -213,8 +213,7 @@ TEST(RestoreSim, WrongPredictionsCostTimeOnly) {
     Restore restore;
     restore.interrupt(2);
     const shard::ArchiveReader archive(restore.archive);
-    const shard::PredictionLog::Writer writer{
-        .job_directory = restore.staging(), .part = {}, .run = 7, .rank = Rank{3}};
+    const shard::PredictionLog::Writer writer{.directory = restore.staging(), .part = {}, .run = 7, .rank = Rank{3}};
     int planted = 0;
     for (std::uint32_t i = 0; i < archive.blocks().size(); ++i) {
       const shard::StoredBlock block = archive.read_block(BlockId{i});

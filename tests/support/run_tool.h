@@ -19,7 +19,8 @@ struct ToolResult {
 /// `weights` chooses the fake model inside the program; 0: loading it fails, so a command that needs none must not try.
 inline ToolResult run_tool(const std::vector<std::string>& arguments, std::uint8_t weights = 1) {
   cli::Parts parts;
-  parts.make_text_codec = [weights](const std::string& model_path,
+  parts.models_inside = [weights] { return std::vector{FakeTextCodec(weights).identity()}; };
+  parts.make_text_codec = [weights](const std::string& model_path, const shard::ModelIdentity&,
                                     std::shared_ptr<ThreadPool>) -> std::unique_ptr<shard::TextCodec> {
     if (weights == 0) fail(ErrorCode::kModel, "test: no model here");
     if (model_path == "other.fzm") return std::make_unique<FakeTextCodec>(static_cast<std::uint8_t>(99));

@@ -8,7 +8,7 @@ program=$(realpath "$1")
 output=$(realpath "$2")
 tests=$(cd "$(dirname "$0")/../.." && pwd)
 independent=$tests/independent
-model=$tests/../models/default.fzm
+model=$tests/../models/boot-7m.fzm
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"

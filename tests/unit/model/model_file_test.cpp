@@ -230,12 +230,15 @@ TEST(ModelFile, AMutatedFileIsRefusedOrIsTheOnlyFileOfItsModel) {
 }
 
 TEST(ModelFile, TheEmbeddedModelIsWhatModelsHolds) {
-  const auto path = std::filesystem::path(__FILE__).parent_path() / "../../../models/default.fzm";
-  const auto loaded = load_model(path.string());
-  const auto embedded = embedded_model();
-  EXPECT_EQ(embedded.get(), embedded_model().get());  // parsed once
-  EXPECT_EQ(loaded->weights_hash, embedded->weights_hash);
-  EXPECT_EQ(loaded->tokenizer_hash, embedded->tokenizer_hash);
+  const auto directory = std::filesystem::path(__FILE__).parent_path() / "../../../models";
+  const char* const names[kEmbeddedModels] = {"default.fzm", "boot-7m.fzm"};
+  for (std::size_t i = 0; i < kEmbeddedModels; ++i) {
+    const auto loaded = load_model((directory / names[i]).string());
+    const auto embedded = embedded_model(i);
+    EXPECT_EQ(embedded.get(), embedded_model(i).get());  // parsed once
+    EXPECT_EQ(loaded->weights_hash, embedded->weights_hash);
+    EXPECT_EQ(loaded->tokenizer_hash, embedded->tokenizer_hash);
+  }
   EXPECT_THROW(load_model("/nonexistent/model.fzm"), Error);
 }
 

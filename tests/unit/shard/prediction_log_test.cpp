@@ -61,12 +61,12 @@ TEST_F(PredictionLogTest, OnlyOfTheSameBlockAndIdentity) {
   EXPECT_EQ(open(2).known_chunks(), 1u);
 }
 
-TEST_F(PredictionLogTest, TheLastRunIsKnownByItsFiles) {
-  EXPECT_EQ(last_predicting_run(directory_.path()), 0u);
-  open(3).append(0, zeros_of(0));
+TEST_F(PredictionLogTest, TheRunIsKnownByTheFilesName) {
   open(12, kIdentity, BlockId{70}).append(0, zeros_of(0));
-  replace_file(directory_.path() / "predictions-x", Bytes{});
-  EXPECT_EQ(last_predicting_run(directory_.path()), 12u);
+  for (const auto& item : std::filesystem::directory_iterator(directory_.path()))
+    EXPECT_EQ(run_of_prediction_log(item.path().filename().string()), 12u);
+  for (const char* const other : {"predictions-x", "predictions-70", "done-3-0", ""})
+    EXPECT_EQ(run_of_prediction_log(other), 0u) << other;
 }
 
 TEST_F(PredictionLogTest, IsRemovedWithTheBlock) {

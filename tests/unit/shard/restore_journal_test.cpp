@@ -22,6 +22,8 @@ TEST(RestoreJournal, RemembersWhatAllRanksOfAllRunsClaim) {
   writer.add(BlockId{0}, hash_number(3));
   const RestoreClaims claims = read_restore_journals(directory.path());
   EXPECT_EQ(claims.runs, 2u);
+  replace_file(directory / "predictions-3-9-0", Bytes{});  // of a run that has finished no block
+  EXPECT_EQ(read_restore_journals(directory.path()).runs, 9u);
   EXPECT_EQ(claims.blocks,
             (std::map<BlockId, Hash16>{
                 {BlockId{0}, hash_number(3)}, {BlockId{3}, hash_number(1)}, {BlockId{7}, hash_number(2)}}));
