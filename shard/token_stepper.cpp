@@ -27,6 +27,7 @@ struct SteppedLane {
 
   const Lane& range() const { return block.lanes[number]; }
   std::uint32_t size() const { return range().end - range().begin; }
+  model::TokenId& token(std::uint32_t t) const { return block.tokens[range().begin + t]; }
   /// Of the chunk that token t belongs to.
   std::uint32_t chunk_begin(std::uint32_t t) const { return t - t % block.chunking.chunk_size(); }
   std::uint32_t chunk_tokens(std::uint32_t t) const {
@@ -62,74 +63,101 @@ class WorthKeeping {
   double timed_steps_ = 0;
 };
 
-}  // namespace
+/// Takes one token of every lane at a time.
+class Stepper {
+ public:
+  Stepper(model::Engine& engine, std::span<TokenBlock> blocks, std::span<const std::unique_ptr<TokenDecoder>> decoders,
+          const Checkpoints& checkpoints)
+      : engine_(engine),
+        decoders_(decoders),
+        keeping_(checkpoints, longest_lane(blocks)),
+        caches_(engine.model().config, lanes_of(blocks).size()) {
+    for (const auto& [block, lane] : lanes_of(blocks)) {
+      PredictionLog* const log = checkpoints.logs.empty() ? nullptr : &checkpoints.logs[block];
+      lanes_.push_back({blocks[block], *decoders[block], log, lane});
+    }
+    for (int thread = 0; thread < engine.pool().threads(); ++thread)
+      scratch_.push_back({model::FrequencyTable(engine.model().config.vocabulary_size), {}});
+  }
 
-void step_through_blocks(model::Engine& engine, std::span<TokenBlock> blocks,
-                         std::span<const std::unique_ptr<TokenDecoder>> decoders, const Checkpoints& checkpoints) {
-  const model::ModelConfig& config = engine.model().config;
-  std::vector<SteppedLane> lanes;
-  for (const auto& [block, lane] : lanes_of(blocks)) {
-    PredictionLog* const log = checkpoints.logs.empty() ? nullptr : &checkpoints.logs[block];
-    lanes.push_back({blocks[block], *decoders[block], log, lane});
+  void step(std::uint32_t t) {
+    sort_lanes(t);
+    if (!known_.empty()) choose_known(t);
+    if (!inputs_.empty()) ask_model(t);
+    end_step(engine_.pool(), decoders_);
+    for (SteppedLane* lane : asked_) {
+      if (lane->ends_chunk(t) && keeping_.is_worth())
+        lane->log->append(lane->range().begin + lane->chunk_begin(t), lane->answers);
+    }
   }
-  model::KvCachePool caches(config, lanes.size());
-  std::vector<TokenScratch> scratch;
-  for (int thread = 0; thread < engine.pool().threads(); ++thread) {
-    scratch.push_back({model::FrequencyTable(config.vocabulary_size), {}});
-  }
-  const std::uint32_t steps = longest_lane(blocks);
-  WorthKeeping keeping(checkpoints, steps);
-  std::vector<model::StepInput> inputs;
-  std::vector<SteppedLane*> asked;  // of each input
-  std::vector<SteppedLane*> known;
-  std::vector<model::PrefillChunk> read_again;
-  WorkMeter::expect_steps(steps);
-  for (std::uint32_t t = 0; t < steps; ++t) {
-    inputs.clear();
-    asked.clear();
-    known.clear();
-    read_again.clear();
-    for (std::size_t i = 0; i < lanes.size(); ++i) {
-      SteppedLane& lane = lanes[i];
+
+ private:
+  /// Into those whose answers are known, and those for which the model is asked.
+  void sort_lanes(std::uint32_t t) {
+    inputs_.clear();
+    asked_.clear();
+    known_.clear();
+    read_again_.clear();
+    for (std::size_t i = 0; i < lanes_.size(); ++i) {
+      SteppedLane& lane = lanes_[i];
       if (t >= lane.size()) continue;
       const bool begins_chunk = t == lane.chunk_begin(t);
       if (begins_chunk) lane.begin_chunk(t);
       if (lane.is_known) {
-        known.push_back(&lane);
+        known_.push_back(&lane);
         continue;
       }
       bool restarts = false;
       if (begins_chunk) {
         const std::span<const model::TokenId> before = lane.block.read_again(lane.range(), t);
         restarts = before.empty();
-        if (!restarts) read_again.push_back({before, before.size(), &caches[i]});
+        if (!restarts) read_again_.push_back({before, before.size(), &caches_[i]});
       }
-      inputs.push_back({&caches[i], restarts ? 0 : lane.block.tokens[lane.range().begin + t - 1], restarts});
-      asked.push_back(&lane);
+      inputs_.push_back({&caches_[i], restarts ? 0 : lane.token(t - 1), restarts});
+      asked_.push_back(&lane);
     }
-    if (!known.empty()) {
-      engine.pool().parallel_for(known.size(), [&](std::size_t i, int) {
-        SteppedLane& lane = *known[i];
-        lane.block.tokens[lane.range().begin + t] = lane.decoder.choose_again(lane.number, lane.answers_of(t));
-      });
-    }
-    if (!inputs.empty()) {
-      const Stopwatch watch;
-      if (!read_again.empty()) engine.prefill(read_again, nullptr);
-      engine.step(inputs, [&](std::size_t input, int thread, const float* logits) {
-        SteppedLane& lane = *asked[input];
-        lane.block.tokens[lane.range().begin + t] =
-            lane.decoder.choose(lane.number, logits, scratch[thread], lane.answers_of(t));
-      });
-      keeping.add_step(watch.seconds());
-    }
-    end_step(engine.pool(), decoders);
+  }
+
+  void choose_known(std::uint32_t t) {
+    engine_.pool().parallel_for(known_.size(), [&](std::size_t i, int) {
+      SteppedLane& lane = *known_[i];
+      lane.token(t) = lane.decoder.choose_again(lane.number, lane.answers_of(t));
+    });
+  }
+
+  void ask_model(std::uint32_t t) {
+    const Stopwatch watch;
+    if (!read_again_.empty()) engine_.prefill(read_again_, nullptr);
+    engine_.step(inputs_, [&](std::size_t input, int thread, const float* logits) {
+      SteppedLane& lane = *asked_[input];
+      lane.token(t) = lane.decoder.choose(lane.number, logits, scratch_[thread], lane.answers_of(t));
+    });
+    keeping_.add_step(watch.seconds());
+  }
+
+  model::Engine& engine_;
+  std::span<const std::unique_ptr<TokenDecoder>> decoders_;
+  WorthKeeping keeping_;
+  std::vector<SteppedLane> lanes_;
+  model::KvCachePool caches_;          // one for each lane
+  std::vector<TokenScratch> scratch_;  // one for each thread
+  // Of the step:
+  std::vector<model::StepInput> inputs_;
+  std::vector<SteppedLane*> asked_;  // of each input
+  std::vector<SteppedLane*> known_;
+  std::vector<model::PrefillChunk> read_again_;
+};
+
+}  // namespace
+
+void step_through_blocks(model::Engine& engine, std::span<TokenBlock> blocks,
+                         std::span<const std::unique_ptr<TokenDecoder>> decoders, const Checkpoints& checkpoints) {
+  Stepper stepper(engine, blocks, decoders, checkpoints);
+  const std::uint32_t steps = longest_lane(blocks);
+  WorkMeter::expect_steps(steps);
+  for (std::uint32_t t = 0; t < steps; ++t) {
+    stepper.step(t);
     WorkMeter::advance(1);
-    for (SteppedLane* lane : asked) {
-      if (lane->ends_chunk(t) && keeping.is_worth()) {
-        lane->log->append(lane->range().begin + lane->chunk_begin(t), lane->answers);
-      }
-    }
   }
 }
 
