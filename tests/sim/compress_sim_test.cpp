@@ -41,7 +41,8 @@ coordinator::CompressRequest request_for(const Corpus& corpus, const std::filesy
 }
 
 worker::Resources resources(int threads) {
-  return {std::make_shared<ThreadPool>(threads), [] { return std::make_unique<test::FakeTextCodec>(); }, 1'000'000'000};
+  return {std::make_shared<ThreadPool>(threads), [](const auto&) { return std::make_unique<test::FakeTextCodec>(); },
+          1'000'000'000};
 }
 
 /// Delays its work by a seeded time, so that ranks finish in another order every time.

@@ -82,7 +82,7 @@ struct Restore {
     for (int rank = 0; rank < options.ranks; ++rank) {
       workers.emplace_back([&, rank] {
         const worker::Resources resources = {std::make_shared<ThreadPool>(1),
-                                             [] { return std::make_unique<test::FakeTextCodec>(); }, 1};
+                                             [](const auto&) { return std::make_unique<test::FakeTextCodec>(); }, 1};
         const auto task = worker::make_restore_task({archive, target, patterns}, resources);
         worker::run_worker(hub.worker(Rank(static_cast<std::uint32_t>(rank))), *task);
       });

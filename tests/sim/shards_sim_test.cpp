@@ -51,7 +51,8 @@ class ShardsSim : public testing::Test {
     comm::InProcessHub hub(1);
     std::thread worker([&] {
       const worker::Resources resources{std::make_shared<ThreadPool>(1),
-                                        [] { return std::make_unique<test::FakeTextCodec>(); }, 1'000'000'000};
+                                        [](const auto&) { return std::make_unique<test::FakeTextCodec>(); },
+                                        1'000'000'000};
       const auto task = worker::make_compress_task({shard::job_directory_of(output), false, part}, resources);
       worker::run_worker(hub.worker(Rank{0}), *task);
     });
