@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../support/script.sh"
 start_hosts 3
 mkdir c
-for i in $(seq 12); do cat "$docs"/*.md "$docs"/adr/*.md | tail -c +$((i * 7777)) | head -c 60000 > c/text-$i; done
+for i in $(seq 24); do cat "$docs"/*.md "$docs"/adr/*.md | tail -c +$((i * 4777)) | head -c 60000 > c/text-$i; done
 blocks="--model none --block-size 64KiB"
 "$program" compress c -o plain.fz $blocks -q || die "plain command"
 # Two ranks on each host, or one.
