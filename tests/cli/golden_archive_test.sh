@@ -31,6 +31,12 @@ for archive in "$golden"/long/v*.fz; do
   (cd out && sha256sum --check --quiet "$golden/long/SHA256SUMS") || die "$archive: other contents"
 done
 
+# The header named the model and is lost: of the models inside the program the one that it was made with is found.
+rm -rf out
+"$program" recover "$golden/broken-5-header.fz" -o recovered.fz -q 2> err || die "recover without a header: exit code $?: $(cat err)"
+"$program" decompress recovered.fz -o out -q || die "what was recovered without a header: exit code $?"
+(cd out && sha256sum --check --quiet "$golden/SHA256SUMS") || die "what was recovered without a header: other contents"
+
 # broken-CODE-WHY.fz: the exit code is in the name; nothing may appear.
 for archive in "$golden"/broken-*.fz; do
   name=$(basename "$archive")
