@@ -109,9 +109,10 @@ coordinator::CompressRequest request_of(const CompressOptions& options, const st
   request.options.coder = coder_of(options.coder);
   request.options.block_bytes = static_cast<std::uint32_t>(options.block_bytes);
   request.adapter = read_adapter(options);
-  request.choose_model = [&options, &workplace, adapter = request.adapter]() -> coordinator::ModelChoice {
+  request.choose_model = [&options, &workplace, adapter = request.adapter](
+                             const shard::ModelIdentity& begun_with) -> coordinator::ModelChoice {
     if (options.work.model_path == kNoModel) return {};
-    shard::TextCodec& codec = workplace.load_model();
+    shard::TextCodec& codec = workplace.load_model(begun_with);
     codec.use_adapter(adapter, options.adapter_path);  // tells whether it is for this model
     // Not the limit that the number of threads gives: the archive must not depend on the machine.
     const std::uint64_t limit_bytes =

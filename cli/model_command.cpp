@@ -1,11 +1,13 @@
-// fz-dist model import and fz-dist model info
+// fz-dist model import, export and info
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "base/display.h"
 #include "base/file.h"
+#include "base/new_directory.h"
 #include "cli/commands.h"
+#include "model/export.h"
 #include "model/import.h"
 #include "model/model_file.h"
 
@@ -17,6 +19,11 @@ struct ImportOptions {
   std::string output;
   std::uint32_t context = 0;
   bool force = false;
+};
+
+struct ExportOptions {
+  std::string path;
+  std::string output;
 };
 
 struct ModelInfoOptions {
@@ -47,9 +54,23 @@ void import(const ImportOptions& options, const Context& context) {
                              to_hex(model.tokenizer_hash, 16));
 }
 
+std::shared_ptr<const model::Model> model_of(const std::string& path) {
+  return path.empty() ? model::embedded_model() : model::load_model(path);
+}
+
+void export_directory(const ExportOptions& options, const Context& context) {
+  if (!context.world.coordinates()) return;
+  const auto model = model_of(options.path);
+  NewDirectory directory(options.output);
+  model::export_model(*model, directory.path());
+  directory.publish();
+  context.out << fmt::format("{}: {} parameters, weights {}\n", options.output, parameters(model->config),
+                             to_hex(model->weights_hash, 16));
+}
+
 void model_info(const ModelInfoOptions& options, const Context& context) {
   if (!context.world.coordinates()) return;
-  const auto model = options.path.empty() ? model::embedded_model() : model::load_model(options.path);
+  const auto model = model_of(options.path);
   const model::ModelConfig& config = model->config;
   if (options.json) {
     nlohmann::ordered_json object;
@@ -86,7 +107,8 @@ void model_info(const ModelInfoOptions& options, const Context& context) {
 }  // namespace
 
 void add_model(CLI::App& app, Context& context) {
-  CLI::App* const group = app.add_subcommand("model", "Import a model, show one, or train a tokenizer for one");
+  CLI::App* const group =
+      app.add_subcommand("model", "Import, export, show or train a model, or train a tokenizer for one");
   group->require_subcommand(1);
 
   const auto import_options = std::make_shared<ImportOptions>();
@@ -105,6 +127,21 @@ void add_model(CLI::App& app, Context& context) {
   import_command->add_flag("--force", import_options->force, "Replace an existing file");
   import_command->callback([import_options, &context] {
     context.chosen = [import_options, &context] { import(*import_options, context); };
+  });
+
+  const auto export_options = std::make_shared<ExportOptions>();
+  CLI::App* const export_command = group->add_subcommand(
+      "export", "Turn a model file, or the model inside the program, into a Hugging Face directory");
+  export_command->footer(
+      "DIR gets config.json, tokenizer.json and model.safetensors: what the model's integers stand for, as fp32. "
+      "Imported again it\n"
+      "is the same model.");
+  export_command->add_option("FILE", export_options->path, "Model file (.fzm); default: the model inside the program");
+  export_command->add_option("-o,--output", export_options->output, "The directory to make")
+      ->type_name("DIR")
+      ->required();
+  export_command->callback([export_options, &context] {
+    context.chosen = [export_options, &context] { export_directory(*export_options, context); };
   });
 
   const auto info_options = std::make_shared<ModelInfoOptions>();

@@ -11,8 +11,8 @@
 #include "cli/report_options.h"
 #include "cli/session.h"
 #include "coordinator/output_file.h"
+#include "model/export_tokenizer.h"
 #include "model/train/bpe_trainer.h"
-#include "model/train/export_tokenizer.h"
 #include "model/train/text_sample.h"
 #include "model/validate.h"
 

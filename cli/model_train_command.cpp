@@ -27,7 +27,7 @@ namespace {
 struct TrainOptions : ReportOptions, DataOptions {
   std::string output;
   std::string tokenizer;  ///< Either this, or…
-  std::string begin;      ///< …a directory to go on from.
+  std::string begin;      ///< …a model to go on from.
   model::Architecture architecture;
   std::string budget;
   worker::PassSettings pass{.learning_rate = 3e-3, .warm_up = 0.02, .evaluation_period = 0.05};
@@ -192,7 +192,9 @@ void add_model_train(CLI::App& group, Context& context) {
   };
   add("-o,--output", options->output, "The directory to make", "OUT")->required();
   add("--tokenizer", options->tokenizer, "Of a new model: what 'model tokenizer' has written", "tokenizer.json");
-  add("--begin", options->begin, "A Hugging Face directory to go on from", "DIR");
+  add("--begin", options->begin,
+      "A model to go on from: a Hugging Face directory, a model file, or 'default' for the one inside the program",
+      "MODEL");
   add("--budget", options->budget, "How long to train: a time (30s, 10min, 1h) or tokens over all ranks (5Mtok)",
       "BUDGET")
       ->required()

@@ -10,6 +10,21 @@
 
 namespace fz::coordinator {
 
+namespace {
+
+/// The model of the run that is to be gone on with; none if there is no such run, or a new one is to take its place.
+shard::ModelIdentity model_begun_with(const CompressRequest& request) {
+  const std::filesystem::path job_path = shard::job_directory_of(request.output);
+  if (request.force || !is_present(job_path / shard::kPlanName)) return {};
+  try {
+    return shard::read_plan(job_path).model;
+  } catch (const Error&) {
+    return {};  // whoever resumes the run will say what is wrong
+  }
+}
+
+}  // namespace
+
 shard::Plan plan_corpus(const CompressRequest& request) {
   // The output and what comes with it are never archived.
   std::vector<std::string> excluded = request.excluded;
@@ -17,7 +32,7 @@ shard::Plan plan_corpus(const CompressRequest& request) {
   excluded.push_back(absolute_path(shard::job_directory_of(request.output)));
   shard::Plan plan = make_plan(scan(request.inputs, excluded, request.warn), request.options);
   if (needs_model(plan)) {
-    const ModelChoice choice = request.choose_model();
+    const ModelChoice choice = request.choose_model(model_begun_with(request));
     plan.model = choice.identity;
     plan.lane_limit = choice.lane_limit;
     if (!plan.model.is_none() && !request.adapter.empty()) plan.adapter_hash = shard::hash16(request.adapter);

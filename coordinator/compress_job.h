@@ -35,8 +35,9 @@ struct CompressRequest {
   Bytes adapter;  ///< Serialized, for the chosen model; empty: none given.
   /// How the job's adapter is to be trained (plan.memorize), given the plan; null: not at all.
   std::function<std::string(const shard::Plan&)> choose_memorization;
-  /// Called when the plan has text; may throw Error(kModel) and the like.
-  std::function<ModelChoice()> choose_model;
+  /// Called when the plan has text, with the model that an unfinished run of this output was begun with, or none; may
+  /// throw Error(kModel) and the like.
+  std::function<ModelChoice(const shard::ModelIdentity& begun_with)> choose_model;
   Warn warn;
 };
 

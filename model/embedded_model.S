@@ -1,13 +1,13 @@
-// The bytes of the models inside the program as its read-only data; read by embedded_model.cpp.
+// The bytes of the models inside the program as its read-only data, the newest first; read by embedded_model.cpp.
     .section .rodata
     .balign 64
     .globl fz_embedded_models
 fz_embedded_models:
-    .incbin FZ_DEFAULT_MODEL
-    .globl fz_embedded_models_first_end
-fz_embedded_models_first_end:
-    .incbin FZ_FORMER_MODEL
-    .globl fz_embedded_models_end
-fz_embedded_models_end:
-    .byte 0
+0:  .incbin "default.fzm"
+1:  .incbin "boot-7m.fzm"
+2:
+    .balign 8
+    .globl fz_embedded_model_bytes
+fz_embedded_model_bytes:
+    .quad 1b - 0b, 2b - 1b
     .section .note.GNU-stack, "", %progbits

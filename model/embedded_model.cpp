@@ -1,24 +1,28 @@
 // The models inside this program: the bytes come from embedded_model.S.
+#include <array>
+#include <mutex>
+#include <numeric>
+
 #include "base/error.h"
 #include "model/model_file.h"
 
 extern "C" {
-extern const std::uint8_t fz_embedded_models[];
-extern const std::uint8_t fz_embedded_models_first_end[];
-extern const std::uint8_t fz_embedded_models_end[];
+extern const std::uint8_t fz_embedded_models[];  // one after another
+extern const std::uint64_t fz_embedded_model_bytes[fz::model::kEmbeddedModels];
 }
 
 namespace fz::model {
 
 std::shared_ptr<const Model> embedded_model(std::size_t number) {
+  static std::array<std::once_flag, kEmbeddedModels> parsed;
+  static std::array<std::shared_ptr<const Model>, kEmbeddedModels> models;
   FZ_CHECK(number < kEmbeddedModels);
-  if (number == 0) {
-    static const auto model = parse_model(ByteSpan(fz_embedded_models, fz_embedded_models_first_end), "built-in model");
-    return model;
-  }
-  static const auto former =
-      parse_model(ByteSpan(fz_embedded_models_first_end, fz_embedded_models_end), "former built-in model");
-  return former;
+  std::call_once(parsed[number], [&] {
+    const std::uint64_t* const bytes = fz_embedded_model_bytes;
+    const ByteSpan model(fz_embedded_models + std::accumulate(bytes, bytes + number, std::uint64_t{0}), bytes[number]);
+    models[number] = parse_model(model, number == 0 ? "built-in model" : "former built-in model");
+  });
+  return models[number];
 }
 
 }  // namespace fz::model

@@ -10,6 +10,7 @@
 #include "model/checkpoint.h"
 #include "model/json_file.h"
 #include "model/model_file.h"
+#include "model/rope.h"
 #include "model/validate.h"
 
 namespace fz::model {
@@ -161,12 +162,8 @@ QuantizedMatrix quantize(const std::vector<float>& values, std::uint32_t rows, s
 }
 
 /// Turns per token position, for each pair of elements of a head.
-std::vector<double> rope_frequencies(const SourceConfig& source, const std::string& path) {
-  const std::uint32_t head_width = source.config.head_width;
-  std::vector<double> frequencies(head_width / 2);
-  for (std::size_t i = 0; i < frequencies.size(); ++i) {
-    frequencies[i] = std::pow(source.rope_theta, -2.0 * static_cast<double>(i) / head_width);
-  }
+std::vector<double> frequencies_of(const SourceConfig& source, const std::string& path) {
+  std::vector<double> frequencies = rope_frequencies(source.rope_theta, source.config.head_width);
   if (source.rope_scaling.is_null()) return frequencies;
   // Llama 3.1: long wavelengths are stretched by `factor`, short ones kept, those between blended.
   const auto parameter = [&](const char* key) {
@@ -185,16 +182,6 @@ std::vector<double> rope_frequencies(const SourceConfig& source, const std::stri
     frequency = (1 - blend) * frequency / factor + blend * frequency;
   }
   return frequencies;
-}
-
-void fill_rope_tables(const SourceConfig& source, const std::string& path, Model& model) {
-  const std::vector<double> frequencies = rope_frequencies(source, path);
-  for (std::uint32_t position = 0; position < model.config.context; ++position) {
-    for (double frequency : frequencies) {
-      model.rope_cosine.push_back(static_cast<float>(std::cos(position * frequency)));
-      model.rope_sine.push_back(static_cast<float>(std::sin(position * frequency)));
-    }
-  }
 }
 
 /// Renumbers the tokens in the order of their bytes; original_ids[new] = old.
@@ -280,7 +267,7 @@ Model import_model(const std::string& directory, std::uint32_t context) {
   sort_tokens(tokenizer, model);
   Checkpoint checkpoint(directory);
   import_tensors(checkpoint, source.config.vocabulary_size, model);
-  fill_rope_tables(source, config_path, model);
+  fill_rope_tables(frequencies_of(source, config_path), model);
   validate_model(model, directory);
   finalize_model(model);
   return model;

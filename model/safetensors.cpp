@@ -152,4 +152,23 @@ std::vector<float> SafetensorsFile::read_floats(const std::string& name) const {
   return values;
 }
 
+Bytes serialize_safetensors(std::span<const NamedTensor> tensors) {
+  Json header = {{"__metadata__", {{"format", "pt"}}}};
+  std::uint64_t offset = 0;
+  for (const NamedTensor& tensor : tensors) {
+    const std::uint64_t end = offset + tensor.values.size() * sizeof(float);
+    header[tensor.name] = {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
+    offset = end;
+  }
+  std::string text = header.dump();
+  text.append((8 - text.size() % 8) % 8, ' ');  // readers like the data aligned
+  ByteWriter writer;
+  writer.write<std::uint64_t>(text.size());
+  writer.write_bytes(as_byte_span(text));
+  for (const NamedTensor& tensor : tensors) {
+    for (const float value : tensor.values) writer.write(value);
+  }
+  return writer.take();
+}
+
 }  // namespace fz::model

@@ -1,9 +1,11 @@
-// Reads `.safetensors` files: a JSON header with name, type, shape and place of each tensor, then the data. Files are
-// untrusted: header and places are checked when a file is opened. One owner; reads may come from several threads.
+// `.safetensors` files: a JSON header with name, type, shape and place of each tensor, then the data. Those that are
+// read are untrusted: header and places are checked when a file is opened. One owner; reads may come from several
+// threads.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,6 +39,15 @@ class SafetensorsFile {
   File file_;
   std::map<std::string, Tensor> tensors_;
 };
+
+struct NamedTensor {
+  std::string name;  ///< As in a Hugging Face checkpoint.
+  std::vector<std::uint64_t> shape;
+  std::vector<float> values;
+};
+
+/// A file of binary32 tensors.
+Bytes serialize_safetensors(std::span<const NamedTensor> tensors);
 
 /// Exact conversions of one value.
 float float_from_half(std::uint16_t bits);

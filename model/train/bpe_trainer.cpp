@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "model/byte_level.h"
+#include "model/export_tokenizer.h"
 #include "model/validate.h"
 
 namespace fz::model {

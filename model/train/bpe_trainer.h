@@ -17,7 +17,6 @@ namespace fz::model {
 
 /// Begin token and single bytes.
 inline constexpr std::uint32_t kSmallestTrainedVocabulary = 257;
-inline constexpr const char* kBeginTokenText = "<|bos|>";
 
 struct BpeTraining {
   TokenizerData tokenizer;        ///< Without patterns.

@@ -5,34 +5,16 @@
 #include <random>
 
 #include "base/file.h"
+#include "model/export.h"
 #include "model/import.h"
 #include "model/json_file.h"
+#include "model/model_file.h"
 
 namespace fz::model {
 namespace {
 
 constexpr double kInitialDeviation = 0.02;
 constexpr std::uint64_t kMaxWeightsBytes = std::uint64_t{1} << 36;
-
-/// Length, header as JSON, data.
-Bytes safetensors_of(std::span<const NamedTensor> tensors) {
-  Json header = {{"__metadata__", {{"format", "pt"}}}};
-  std::uint64_t offset = 0;
-  for (const NamedTensor& tensor : tensors) {
-    const std::uint64_t end = offset + tensor.values.size() * sizeof(float);
-    header[tensor.name] = {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
-    offset = end;
-  }
-  std::string text = header.dump();
-  text.append((8 - text.size() % 8) % 8, ' ');  // readers like the data aligned
-  ByteWriter writer;
-  writer.write<std::uint64_t>(text.size());
-  writer.write_bytes(as_byte_span(text));
-  for (const NamedTensor& tensor : tensors) {
-    for (const float value : tensor.values) writer.write(value);
-  }
-  return writer.take();
-}
 
 /// Random tensors in the order in which they are asked for.
 class InitialWeights {
@@ -56,30 +38,30 @@ class InitialWeights {
   std::vector<NamedTensor> tensors_;
 };
 
-Json config_of(const Architecture& shape, std::size_t vocabulary_size, TokenId begin_token) {
-  return {{"architectures", {"LlamaForCausalLM"}},
-          {"model_type", "llama"},
-          {"hidden_size", shape.width},
-          {"intermediate_size", shape.feed_forward_width},
-          {"num_hidden_layers", shape.layers},
-          {"num_attention_heads", shape.heads},
-          {"num_key_value_heads", shape.kv_heads},
-          {"head_dim", shape.head_width},
-          {"vocab_size", vocabulary_size},
-          {"rms_norm_eps", 1e-5},
-          {"rope_theta", shape.rope_theta},
-          {"max_position_embeddings", shape.context != 0 ? shape.context : kNewContext},
-          {"hidden_act", "silu"},
-          {"tie_word_embeddings", true},
-          {"bos_token_id", begin_token},
-          {"eos_token_id", nullptr},
-          {"attention_bias", false},
-          {"mlp_bias", false},
-          {"torch_dtype", "float32"}};
+ModelConfig config_of(const Architecture& shape, std::size_t vocabulary_size, TokenId begin_token) {
+  return {.vocabulary_size = static_cast<std::uint32_t>(vocabulary_size),
+          .width = shape.width,
+          .layers = shape.layers,
+          .heads = shape.heads,
+          .kv_heads = shape.kv_heads,
+          .head_width = shape.head_width,
+          .feed_forward_width = shape.feed_forward_width,
+          .context = shape.context != 0 ? shape.context : kNewContext,
+          .begin_token = begin_token,
+          .norm_epsilon = 1e-5f,
+          .tied_head = true};
 }
 
 void copy_json(const std::filesystem::path& from, const std::filesystem::path& to) {
   replace_file(to, read_file(from, kMaxJsonBytes));
+}
+
+void copy_directory(const std::filesystem::path& directory, const std::filesystem::path& from) {
+  for (const auto& item : std::filesystem::directory_iterator(from)) {
+    const std::string extension = item.path().extension();
+    if (!item.is_regular_file() || (extension != ".json" && extension != ".safetensors")) continue;
+    replace_file(directory / item.path().filename(), read_file(item.path(), kMaxWeightsBytes));
+  }
 }
 
 }  // namespace
@@ -111,17 +93,20 @@ void write_untrained_model(const std::filesystem::path& directory, const Archite
   }
   weights.add_gain("model.norm.weight", shape.width);
   copy_json(tokenizer_path, directory / "tokenizer.json");
-  const std::string config =
-      config_of(shape, tokenizer.tokens.size(), static_cast<TokenId>(begin_token - tokenizer.tokens.begin())).dump(1);
+  const auto begin_id = static_cast<TokenId>(begin_token - tokenizer.tokens.begin());
+  const std::string config = export_config(config_of(shape, tokenizer.tokens.size(), begin_id), shape.rope_theta);
   replace_file(directory / "config.json", as_byte_span(config));
-  replace_file(directory / "model.safetensors", safetensors_of(weights.tensors()));
+  replace_file(directory / "model.safetensors", serialize_safetensors(weights.tensors()));
 }
 
 void copy_model(const std::filesystem::path& directory, const std::filesystem::path& from, std::uint32_t context) {
-  for (const auto& item : std::filesystem::directory_iterator(from)) {
-    const std::string extension = item.path().extension();
-    if (!item.is_regular_file() || (extension != ".json" && extension != ".safetensors")) continue;
-    replace_file(directory / item.path().filename(), read_file(item.path(), kMaxWeightsBytes));
+  std::error_code error;
+  if (from == kDefaultModel) {
+    export_model(*embedded_model(), directory);
+  } else if (std::filesystem::is_directory(from, error)) {
+    copy_directory(directory, from);
+  } else {
+    export_model(*load_model(from.string()), directory);
   }
   if (context == 0) return;
   Json config = read_json((directory / "config.json").string());
@@ -146,7 +131,7 @@ void write_trained_model(const std::filesystem::path& directory, const std::file
   }
   copy_json(start / "config.json", directory / "config.json");
   copy_json(start / "tokenizer.json", directory / "tokenizer.json");
-  replace_file(directory / "model.safetensors", safetensors_of(tensors));
+  replace_file(directory / "model.safetensors", serialize_safetensors(tensors));
 }
 
 }  // namespace fz::model

@@ -30,8 +30,12 @@ struct Architecture {
 void write_untrained_model(const std::filesystem::path& directory, const Architecture& architecture,
                            const std::filesystem::path& tokenizer_path, std::uint64_t seed);
 
-/// Copies the model in `from` to `directory` as a start of training that sees chunks of `context` tokens, even more
-/// than it has seen so far (0: as many). Throws as write_untrained_model, and Error(kCorrupt) for a bad config.json.
+/// In place of a model to begin from: the one inside the program.
+inline constexpr const char* kDefaultModel = "default";
+
+/// Copies the model `from` to `directory` as a start of training that sees chunks of `context` tokens, even more than
+/// it has seen so far (0: as many). `from` is such a directory, a model file, or kDefaultModel. Throws as
+/// write_untrained_model, and as load_model, export_model or, for a bad config.json, read_json do.
 void copy_model(const std::filesystem::path& directory, const std::filesystem::path& from, std::uint32_t context);
 
 /// Writes what training made of the model that was imported from `start`; configuration and tokenizer stay.

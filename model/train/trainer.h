@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model/model.h"
+#include "model/safetensors.h"
 
 namespace fz::model {
 
@@ -23,12 +24,6 @@ inline constexpr std::size_t kAdaptedProducts = 4;  // query_key_value, attentio
 struct TrainedProduct {
   std::vector<float> a;  ///< [rank, inputs] row-major; empty when the product has no adapter.
   std::vector<float> b;  ///< [outputs, rank] row-major, alpha / rank multiplied in.
-};
-
-struct NamedTensor {
-  std::string name;  ///< As in a Hugging Face checkpoint.
-  std::vector<std::uint64_t> shape;
-  std::vector<float> values;
 };
 
 enum class Trained : std::uint8_t { kAdapter, kWeights };

@@ -58,11 +58,20 @@ TEST_F(ModelTrain, MakesADirectoryAndAModelThatLosesHardlyAnything) {
 
 TEST_F(ModelTrain, GoesOnFromAnotherModel) {
   expect_success(train("first", {"--budget", "20ktok", "-q"}));
-  const test::ToolResult result = run_tool({"model", "train", "texts", "-o", "second", "--begin", "first", "--context",
-                                            "32", "--budget", "4ktok", "--threads", "1", "--progress", "json"});
-  expect_success(result);
+  const auto go_on = [](const std::string& from, const std::string& output) {
+    expect_success(run_tool({"model", "train", "texts", "-o", output, "--begin", from, "--context", "32", "--budget",
+                             "4ktok", "--threads", "1", "--progress", "json"}));
+  };
+  go_on("first", "second");
   EXPECT_NE(read_text("first/model.safetensors"), read_text("second/model.safetensors"));
   EXPECT_EQ(read_text("first/tokenizer.json"), read_text("second/tokenizer.json"));
+  // A model file says the same but for what rounding has taken.
+  go_on("first/model.fzm", "third");
+  EXPECT_EQ(model::load_model("third/model.fzm")->tokenizer_hash,
+            model::load_model("second/model.fzm")->tokenizer_hash);
+  EXPECT_NE(model::load_model("third/model.fzm")->weights_hash, model::load_model("first/model.fzm")->weights_hash);
+  expect_failure(run_tool({"model", "train", "texts", "-o", "x", "--begin", "missing", "--budget", "1ktok"}), 3,
+                 "missing: cannot open");
 }
 
 TEST_F(ModelTrain, RefusesWhatIsThereAndOtherOptions) {

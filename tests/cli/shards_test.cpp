@@ -94,6 +94,15 @@ TEST_F(Shards, WhatDiffersIsRefused) {
   expect_reference();
 }
 
+TEST_F(Shards, ANewerProgramGoesOnWithTheModelThatWasBegunWith) {
+  expect_success(shard("1/2"));
+  std::vector<std::string> rest = {"compress", "c", "-o", "x.fz", "--block-size", "64KiB"};
+  const ToolResult rested = run_tool(rest, 2);
+  EXPECT_EQ(rested.exit_code, 0) << rested.err;
+  EXPECT_NE(rested.err.find("x.fz: resuming:"), std::string::npos) << rested.err;
+  expect_reference();
+}
+
 TEST_F(Shards, ExistingArchivesAreKeptUnlessForced) {
   test::write_text("x.fz", "precious");
   expect_failure(shard("1/1"), 4, "x.fz: exists already; pass --force");

@@ -27,7 +27,9 @@ class Status : public test::ToolTest {
     request.inputs = {"c"};
     request.output = "c.fz";
     request.options.block_bytes = shard::kMinBlockBytes;
-    request.choose_model = [] { return coordinator::ModelChoice{test::FakeTextCodec().identity()}; };
+    request.choose_model = [](const shard::ModelIdentity&) {
+      return coordinator::ModelChoice{test::FakeTextCodec().identity()};
+    };
     request.warn = [](const std::string&) {};
     return request;
   }

@@ -35,7 +35,9 @@ coordinator::CompressRequest request_for(const Corpus& corpus, const std::filesy
   request.inputs = {corpus.input()};
   request.output = output;
   request.options.block_bytes = shard::kMinBlockBytes;
-  request.choose_model = [] { return coordinator::ModelChoice{test::FakeTextCodec().identity()}; };
+  request.choose_model = [](const shard::ModelIdentity&) {
+    return coordinator::ModelChoice{test::FakeTextCodec().identity()};
+  };
   request.warn = [](const std::string&) {};
   return request;
 }

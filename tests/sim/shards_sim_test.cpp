@@ -39,7 +39,9 @@ class ShardsSim : public testing::Test {
     request.part = part;
     request.force = force_;
     request.options.block_bytes = shard::kMinBlockBytes;
-    request.choose_model = [] { return coordinator::ModelChoice{test::FakeTextCodec().identity()}; };
+    request.choose_model = [](const shard::ModelIdentity&) {
+      return coordinator::ModelChoice{test::FakeTextCodec().identity()};
+    };
     request.warn = [this](const std::string&) { ++warnings_; };
     return request;
   }

@@ -7,9 +7,9 @@
 #include <map>
 
 #include "base/file.h"
+#include "model/export_tokenizer.h"
 #include "model/import.h"
 #include "model/tokenizer.h"
-#include "model/train/export_tokenizer.h"
 #include "support/temporary_directory.h"
 #include "tests/unit/model/small_model.h"
 

@@ -8,8 +8,11 @@
 
 namespace fz::model {
 
-/// `tokenizer` numbers its tokens as it likes; those without bytes are special, of which there is one, `begin_token`,
-/// and it has the text kBeginTokenText. No added tokens.
+/// What the token that begins chunks is called in a tokenizer.json made here.
+inline constexpr const char* kBeginTokenText = "<|bos|>";
+
+/// `tokenizer` numbers its tokens as it likes. Those without bytes are special: `begin_token`, and others, which get
+/// names made up here, as TokenizerData holds none.
 std::string export_tokenizer(const TokenizerData& tokenizer, TokenId begin_token);
 
 }  // namespace fz::model
