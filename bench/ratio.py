@@ -290,11 +290,16 @@ def without_places(word):
     return re.sub(r"(?<=[\s=])(\.\.)?/\S*", lambda match: shortened(match[0]), word)
 
 
-def conditions(arguments):
-    version = subprocess.run([arguments.program, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+def machine(program):
+    """The program and what it runs on."""
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.strip()
     backend = os.environ.get("FZ_BACKEND", "the best of this CPU")
-    return (f"{version}, {datetime.date.today().isoformat()}, {cpu_name()}, {len(os.sched_getaffinity(0))} cores; fz-dist with "
-            f"{arguments.threads or 'all'} threads, backend {backend}; the others in one thread.")
+    return (f"{version}, {datetime.date.today().isoformat()}, {cpu_name()}, {len(os.sched_getaffinity(0))} cores, "
+            f"backend {backend}")
+
+
+def conditions(arguments):
+    return f"{machine(arguments.program)}; fz-dist with {arguments.threads or 'all'} threads, the others in one thread."
 
 
 def extra_options(arguments):

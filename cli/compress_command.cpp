@@ -24,6 +24,7 @@ struct CompressOptions {
   bool force = false;
   std::string coder = "mixed";
   std::uint64_t block_bytes = shard::kDefaultBlockBytes;
+  std::string order = "similar";
   std::string adapter_path;
   MemorizeOptions memorize;
   bool check_decode = false;
@@ -107,6 +108,7 @@ coordinator::CompressRequest request_of(const CompressOptions& options, const st
   request.force = options.force;
   request.excluded = log_files(options.work, context.world.size());
   request.options.coder = coder_of(options.coder);
+  request.options.order = options.order == "path" ? coordinator::FileOrder::kPath : coordinator::FileOrder::kSimilar;
   request.options.block_bytes = static_cast<std::uint32_t>(options.block_bytes);
   request.adapter = read_adapter(options);
   request.choose_model = [&options, &workplace, adapter = request.adapter](
@@ -271,6 +273,12 @@ void add_compress(CLI::App& app, Context& context) {
       ->type_name("SIZE")
       ->transform(CLI::AsSizeValue(false))
       ->check(check_block_bytes);
+  command
+      ->add_option("--order", options->order,
+                   "How files follow each other within the archive: similar, the default, which puts those that resemble "
+                   "each other side by side, or path, for which extracting one directory decodes least")
+      ->type_name("similar|path")
+      ->check(CLI::IsMember({"similar", "path"}));
   command
       ->add_option("--shard", options->shard,
                    "Make only the I-th of N parts of the blocks, and no archive: see 'fz-dist merge'")

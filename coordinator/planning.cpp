@@ -1,6 +1,7 @@
 #include "coordinator/planning.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/display.h"
 
@@ -34,9 +35,20 @@ bool same_file(const shard::PlanEntry& a, shard::PlanEntry b) {
   return a == b;
 }
 
+/// Indices of the entries as they follow each other in the stream.
+std::vector<std::uint32_t> stream_order(const ScanResult& scanned, FileOrder order) {
+  std::vector<std::uint32_t> indices(scanned.entries.size());
+  std::iota(indices.begin(), indices.end(), 0u);
+  if (order == FileOrder::kPath) return indices;
+  const std::vector<std::uint32_t> groups = groups_of(scanned.sketches);
+  std::stable_sort(indices.begin(), indices.end(), [&](auto a, auto b) { return groups[a] < groups[b]; });
+  return indices;
+}
+
 }  // namespace
 
 shard::Plan make_plan(ScanResult scanned, const PlanOptions& options) {
+  const std::vector<std::uint32_t> order = stream_order(scanned, options.order);
   shard::Plan plan;
   plan.coder = options.coder;
   plan.block_bytes = options.block_bytes;
@@ -45,7 +57,8 @@ shard::Plan make_plan(ScanResult scanned, const PlanOptions& options) {
   std::uint64_t raw_offset = 0;
   for (const Kind kind : {Kind::kText, Kind::kBinary}) {
     const std::uint64_t begin = raw_offset;
-    for (shard::PlanEntry& entry : plan.entries) {
+    for (const std::uint32_t index : order) {
+      shard::PlanEntry& entry = plan.entries[index];
       if (entry.file.type != FileType::kRegular || entry.file.raw_bytes == 0 || entry.kind != kind) continue;
       if (entry.file.raw_bytes >= shard::kMaxCorpusBytes - raw_offset) {
         fail(ErrorCode::kUnsupported, "{}: the corpus is too large", display_text(entry.file.path));

@@ -8,13 +8,20 @@
 
 namespace fz::coordinator {
 
+/// How files follow each other in the corpus stream; the file table is always in the order of their paths.
+enum class FileOrder : std::uint8_t {
+  kSimilar,  ///< By path, but files that resemble an earlier one come right after it.
+  kPath,
+};
+
 struct PlanOptions {
   shard::TokenCoder coder = shard::TokenCoder::kMixed;
   std::uint32_t block_bytes = shard::kDefaultBlockBytes;
+  FileOrder order = FileOrder::kSimilar;
 };
 
-/// Orders the files (text, then binary; then by path), cuts the stream into blocks of even size. The model is left
-/// open.
+/// Orders the files (text, then binary; then as the options say), cuts the stream into blocks of even size. The model is
+/// left open.
 shard::Plan make_plan(ScanResult scanned, const PlanOptions& options);
 
 bool needs_model(const shard::Plan& plan);

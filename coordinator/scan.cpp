@@ -29,6 +29,11 @@ bool is_printable_word(std::string_view text) {
   return is_ascii && !has_delete && !has_control;
 }
 
+struct Found {
+  shard::PlanEntry entry;
+  Sketch sketch = kNoSketch;
+};
+
 class Walk {
  public:
   Walk(const FileTree& files, const std::vector<std::string>& excluded, const Warn& warn)
@@ -42,7 +47,8 @@ class Walk {
       fail(ErrorCode::kInput, "{}: cannot be archived: {}", display_text(source), problem);
     }
     const struct stat status = files_.status(source, is_input);
-    shard::PlanEntry entry;
+    Found found;
+    shard::PlanEntry& entry = found.entry;
     entry.file.path = path;
     entry.file.mode = status.st_mode & 07777;
     entry.file.mtime_seconds = status.st_mtim.tv_sec;
@@ -50,11 +56,11 @@ class Walk {
     if (S_ISREG(status.st_mode)) {
       entry.file.type = shard::FileType::kRegular;
       entry.file.raw_bytes = static_cast<std::uint64_t>(status.st_size);
-      entry.kind = kind_of_file(source, entry.file.raw_bytes);
-      entries_.push_back(std::move(entry));
+      look_at_file(source, found);
+      found_.push_back(std::move(found));
     } else if (S_ISDIR(status.st_mode)) {
       entry.file.type = shard::FileType::kDirectory;
-      entries_.push_back(std::move(entry));
+      found_.push_back(std::move(found));
       std::vector<std::string> names = files_.names_in(source);
       std::sort(names.begin(), names.end());  // which is the order of the table
       for (const std::string& name : names)
@@ -62,27 +68,30 @@ class Walk {
     } else if (S_ISLNK(status.st_mode)) {
       entry.file.type = shard::FileType::kSymlink;
       entry.file.target = files_.link_target(source);
-      entries_.push_back(std::move(entry));
+      found_.push_back(std::move(found));
     } else {
       warn_(fmt::format("{}: skipped: neither file, directory nor symbolic link", display_text(source)));
     }
   }
 
-  std::vector<shard::PlanEntry> take() { return std::move(entries_); }
+  std::vector<Found> take() { return std::move(found_); }
 
  private:
   /// Also proves that the file can be read, before anything is written.
-  shard::Kind kind_of_file(const std::string& source, std::uint64_t size_bytes) const {
-    const auto head_bytes = static_cast<std::size_t>(std::min<std::uint64_t>(size_bytes, kHeadSampleBytes));
-    if (sniff_kind(files_.read_at(source, 0, head_bytes)) == shard::Kind::kBinary) return shard::Kind::kBinary;
-    if (size_bytes < 2 * (kHeadSampleBytes + kMiddleSampleBytes)) return shard::Kind::kText;
-    return sniff_kind(files_.read_at(source, size_bytes / 2, kMiddleSampleBytes));
+  void look_at_file(const std::string& source, Found& found) const {
+    const std::uint64_t size_bytes = found.entry.file.raw_bytes;
+    const Bytes head =
+        files_.read_at(source, 0, static_cast<std::size_t>(std::min<std::uint64_t>(size_bytes, kHeadSampleBytes)));
+    found.sketch = sketch_of(head);
+    found.entry.kind = sniff_kind(head);
+    if (found.entry.kind == shard::Kind::kBinary || size_bytes < 2 * (kHeadSampleBytes + kMiddleSampleBytes)) return;
+    found.entry.kind = sniff_kind(files_.read_at(source, size_bytes / 2, kMiddleSampleBytes));
   }
 
   const FileTree& files_;
   const std::vector<std::string>& excluded_;
   const Warn& warn_;
-  std::vector<shard::PlanEntry> entries_;
+  std::vector<Found> found_;
 };
 
 }  // namespace
@@ -153,12 +162,17 @@ ScanResult scan(const std::vector<std::string>& inputs, const std::vector<std::s
     walk.add(error || !S_ISDIR(status.st_mode) ? source : real.native(), name, true);
     if (!error && S_ISDIR(status.st_mode)) result.inputs.back().source = real.native();
   }
-  result.entries = walk.take();
-  if (result.entries.empty())
-    fail(ErrorCode::kInput, "{}: nothing to archive", inputs.empty() ? "" : display_text(inputs.front()));
-  const auto in_order = [](const auto& a, const auto& b) { return shard::path_less(a.file.path, b.file.path); };
-  if (!std::is_sorted(result.entries.begin(), result.entries.end(), in_order)) {  // inputs may come in any order
-    std::sort(result.entries.begin(), result.entries.end(), in_order);
+  std::vector<Found> all = walk.take();
+  if (all.empty()) fail(ErrorCode::kInput, "{}: nothing to archive", inputs.empty() ? "" : display_text(inputs.front()));
+  const auto in_order = [](const Found& a, const Found& b) {
+    return shard::path_less(a.entry.file.path, b.entry.file.path);
+  };
+  if (!std::is_sorted(all.begin(), all.end(), in_order)) {  // inputs may come in any order
+    std::sort(all.begin(), all.end(), in_order);
+  }
+  for (Found& found : all) {
+    result.entries.push_back(std::move(found.entry));
+    result.sketches.push_back(found.sketch);
   }
   return result;
 }

@@ -1,5 +1,5 @@
 // Finds what is to be archived: walks the inputs, without following links below them, and looks at each file's head to
-// tell text from binary. Rank 0 only. Nothing is written.
+// tell text from binary and what it resembles. Rank 0 only. Nothing is written.
 #pragma once
 
 #include <filesystem>
@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "coordinator/file_tree.h"
+#include "coordinator/similarity.h"
 #include "shard/plan.h"
 
 namespace fz::coordinator {
@@ -18,6 +19,7 @@ using Warn = std::function<void(const std::string&)>;
 struct ScanResult {
   std::vector<shard::PlanInput> inputs;
   std::vector<shard::PlanEntry> entries;  ///< In the order of the file table; raw offsets are not set yet.
+  std::vector<Sketch> sketches;           ///< Of the entries' heads.
 };
 
 /// `excluded` are absolute paths (as `absolute_path` gives them) that are left out with all below: the output and its

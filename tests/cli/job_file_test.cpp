@@ -252,7 +252,7 @@ TEST_F(JobFiles, EveryOptionOfEveryCommandCanBeSet) {
       bool is_set = false;
       // One of these suits each option; a new kind of option needs a new one.
       for (const char* value : {"true", "1", "1MiB", "mixed", "plain", "info", "1/2", "auto", "10min", "8", "300",
-                                "down", "adamw", "a=1", "0.5", "a-text"}) {
+                                "down", "adamw", "path", "a=1", "0.5", "a-text"}) {
         const ToolResult result = run_job(fmt::format("command: {}\n{}: {}\n", command, key, value), {"--help"});
         is_set = is_set || result.exit_code == 0;
         errors += result.err;

@@ -126,6 +126,7 @@ ScanResult scanned(std::vector<std::pair<std::string, std::uint64_t>> files, Kin
     entry.file.raw_bytes = size;
     entry.kind = kind;
     result.entries.push_back(entry);
+    result.sketches.push_back(kNoSketch);
   }
   return result;
 }
@@ -157,6 +158,23 @@ TEST(Planning, ABlockNeverMixesKinds) {
   EXPECT_EQ(plan.entries[0].file.raw_offset, 1000u);
   EXPECT_TRUE(needs_model(plan));
   EXPECT_FALSE(needs_model(make_plan(scanned({{"a", 5}}, Kind::kBinary), {})));
+}
+
+TEST(Planning, FilesThatResembleAnEarlierOneFollowIt) {
+  ScanResult result = scanned({{"a", 10}, {"b", 20}, {"c", 30}, {"d", 40}, {"e", 50}});
+  result.sketches[1] = result.sketches[4] = {1, 2, 3, 4};
+  result.sketches[0] = result.sketches[3] = {5, 6, 7, 8};
+  const auto offsets = [&](const PlanOptions& options) {
+    std::vector<std::uint64_t> offsets;
+    for (const shard::PlanEntry& entry : make_plan(result, options).entries) offsets.push_back(entry.file.raw_offset);
+    return offsets;
+  };
+  EXPECT_EQ(offsets({}), (std::vector<std::uint64_t>{0, 50, 120, 10, 70}));  // a d b e c
+  PlanOptions by_path;
+  by_path.order = FileOrder::kPath;
+  EXPECT_EQ(offsets(by_path), (std::vector<std::uint64_t>{0, 10, 30, 60, 100}));
+  // An unfinished run keeps the order that it was begun with, which an earlier program may have chosen.
+  EXPECT_EQ(plan_difference(make_plan(result, by_path), make_plan(result, {})), "");
 }
 
 TEST(Planning, DifferencesAreNamed) {
