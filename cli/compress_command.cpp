@@ -274,9 +274,10 @@ void add_compress(CLI::App& app, Context& context) {
       ->transform(CLI::AsSizeValue(false))
       ->check(check_block_bytes);
   command
-      ->add_option("--order", options->order,
-                   "How files follow each other within the archive: similar, the default, which puts those that resemble "
-                   "each other side by side, or path, for which extracting one directory decodes least")
+      ->add_option(
+          "--order", options->order,
+          "How files follow each other within the archive: similar, the default, which puts those that resemble "
+          "each other side by side, or path, for which extracting one directory decodes least")
       ->type_name("similar|path")
       ->check(CLI::IsMember({"similar", "path"}));
   command

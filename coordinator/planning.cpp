@@ -40,7 +40,9 @@ std::vector<std::uint32_t> stream_order(const ScanResult& scanned, FileOrder ord
   std::vector<std::uint32_t> indices(scanned.entries.size());
   std::iota(indices.begin(), indices.end(), 0u);
   if (order == FileOrder::kPath) return indices;
-  const std::vector<std::uint32_t> groups = groups_of(scanned.sketches);
+  std::vector<std::uint32_t> names;
+  for (const shard::PlanEntry& entry : scanned.entries) names.push_back(name_hash(entry.file.path));
+  const std::vector<std::uint32_t> groups = groups_of(scanned.sketches, names);
   std::stable_sort(indices.begin(), indices.end(), [&](auto a, auto b) { return groups[a] < groups[b]; });
   return indices;
 }

@@ -20,8 +20,8 @@ struct PlanOptions {
   FileOrder order = FileOrder::kSimilar;
 };
 
-/// Orders the files (text, then binary; then as the options say), cuts the stream into blocks of even size. The model is
-/// left open.
+/// Orders the files (text, then binary; then as the options say), cuts the stream into blocks of even size. The model
+/// is left open.
 shard::Plan make_plan(ScanResult scanned, const PlanOptions& options);
 
 bool needs_model(const shard::Plan& plan);

@@ -163,7 +163,8 @@ ScanResult scan(const std::vector<std::string>& inputs, const std::vector<std::s
     if (!error && S_ISDIR(status.st_mode)) result.inputs.back().source = real.native();
   }
   std::vector<Found> all = walk.take();
-  if (all.empty()) fail(ErrorCode::kInput, "{}: nothing to archive", inputs.empty() ? "" : display_text(inputs.front()));
+  if (all.empty())
+    fail(ErrorCode::kInput, "{}: nothing to archive", inputs.empty() ? "" : display_text(inputs.front()));
   const auto in_order = [](const Found& a, const Found& b) {
     return shard::path_less(a.entry.file.path, b.entry.file.path);
   };

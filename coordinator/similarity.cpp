@@ -1,8 +1,11 @@
 #include "coordinator/similarity.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <numeric>
+
+#include "base/error.h"
 
 namespace fz::coordinator {
 namespace {
@@ -21,11 +24,11 @@ std::uint32_t hash_piece(const std::uint8_t* bytes) {
   return static_cast<std::uint32_t>((mixed ^ mixed >> 29) * 0x165667B19E3779F9u >> 32);
 }
 
-/// Of all numbers but one.
-std::uint64_t key_without(const Sketch& sketch, std::size_t left_out) {
-  std::uint64_t key = left_out;
+/// Of the numbers whose bits are set in `mask`.
+std::uint64_t key_of(const Sketch& sketch, unsigned mask, std::uint32_t name) {
+  std::uint64_t key = name;
   for (std::size_t i = 0; i < sketch.size(); ++i) {
-    if (i != left_out) key = (key ^ sketch[i]) * 0x9E3779B97F4A7C15u;
+    if ((mask >> i & 1) != 0) key = (key ^ sketch[i]) * 0x9E3779B97F4A7C15u;
   }
   return key;
 }
@@ -63,13 +66,22 @@ Sketch sketch_of(ByteSpan text) {
   return least;
 }
 
-std::vector<std::uint32_t> groups_of(std::span<const Sketch> sketches) {
+std::uint32_t name_hash(std::string_view path) {
+  std::uint32_t hash = 0x811C9DC5;
+  for (const char byte : path.substr(path.rfind('/') + 1)) hash = (hash ^ static_cast<std::uint8_t>(byte)) * 0x01000193;
+  return hash;
+}
+
+std::vector<std::uint32_t> groups_of(std::span<const Sketch> sketches, std::span<const std::uint32_t> names) {
+  FZ_CHECK(names.size() == sketches.size());
   Groups groups(sketches.size());
   std::vector<std::pair<std::uint64_t, std::uint32_t>> keys;  // one kind at a time: there may be millions
-  for (std::size_t left_out = 0; left_out < std::tuple_size_v<Sketch>; ++left_out) {
+  for (unsigned mask = 0; mask < 16; ++mask) {
+    const int numbers = std::popcount(mask);
+    if (numbers != 2 && numbers != 3) continue;
     keys.clear();
     for (std::uint32_t i = 0; i < sketches.size(); ++i) {
-      if (sketches[i] != kNoSketch) keys.emplace_back(key_without(sketches[i], left_out), i);
+      if (sketches[i] != kNoSketch) keys.emplace_back(key_of(sketches[i], mask, numbers == 2 ? names[i] : 0), i);
     }
     std::sort(keys.begin(), keys.end());
     for (std::size_t i = 1; i < keys.size(); ++i) {
