@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <system_error>
 
 #include "base/display.h"
@@ -29,15 +30,10 @@ bool is_printable_word(std::string_view text) {
   return is_ascii && !has_delete && !has_control;
 }
 
-struct Found {
-  shard::PlanEntry entry;
-  Sketch sketch = kNoSketch;
-};
-
 class Walk {
  public:
-  Walk(const FileTree& files, const std::vector<std::string>& excluded, const Warn& warn)
-      : files_(files), excluded_(excluded), warn_(warn) {}
+  Walk(const FileTree& files, const std::vector<std::string>& excluded, const Warn& warn, ScanResult& result)
+      : files_(files), excluded_(excluded), warn_(warn), result_(result) {}
 
   /// `source` is an absolute path; `path` the name in the archive. A link is followed only when it is an input itself.
   void add(const std::string& source, const std::string& path, bool is_input) {
@@ -47,8 +43,7 @@ class Walk {
       fail(ErrorCode::kInput, "{}: cannot be archived: {}", display_text(source), problem);
     }
     const struct stat status = files_.status(source, is_input);
-    Found found;
-    shard::PlanEntry& entry = found.entry;
+    shard::PlanEntry entry;
     entry.file.path = path;
     entry.file.mode = status.st_mode & 07777;
     entry.file.mtime_seconds = status.st_mtim.tv_sec;
@@ -56,11 +51,11 @@ class Walk {
     if (S_ISREG(status.st_mode)) {
       entry.file.type = shard::FileType::kRegular;
       entry.file.raw_bytes = static_cast<std::uint64_t>(status.st_size);
-      look_at_file(source, found);
-      found_.push_back(std::move(found));
+      const Sketch sketch = look_at_file(source, entry);
+      keep(std::move(entry), sketch);
     } else if (S_ISDIR(status.st_mode)) {
       entry.file.type = shard::FileType::kDirectory;
-      found_.push_back(std::move(found));
+      keep(std::move(entry), kNoSketch);
       std::vector<std::string> names = files_.names_in(source);
       std::sort(names.begin(), names.end());  // which is the order of the table
       for (const std::string& name : names)
@@ -68,31 +63,53 @@ class Walk {
     } else if (S_ISLNK(status.st_mode)) {
       entry.file.type = shard::FileType::kSymlink;
       entry.file.target = files_.link_target(source);
-      found_.push_back(std::move(found));
+      keep(std::move(entry), kNoSketch);
     } else {
       warn_(fmt::format("{}: skipped: neither file, directory nor symbolic link", display_text(source)));
     }
   }
 
-  std::vector<Found> take() { return std::move(found_); }
-
  private:
-  /// Also proves that the file can be read, before anything is written.
-  void look_at_file(const std::string& source, Found& found) const {
-    const std::uint64_t size_bytes = found.entry.file.raw_bytes;
-    const Bytes head =
-        files_.read_at(source, 0, static_cast<std::size_t>(std::min<std::uint64_t>(size_bytes, kHeadSampleBytes)));
-    found.sketch = sketch_of(head);
-    found.entry.kind = sniff_kind(head);
-    if (found.entry.kind == shard::Kind::kBinary || size_bytes < 2 * (kHeadSampleBytes + kMiddleSampleBytes)) return;
-    found.entry.kind = sniff_kind(files_.read_at(source, size_bytes / 2, kMiddleSampleBytes));
+  /// Says of what kind it is, and what its head is like. Also proves that it can be read, before anything is written.
+  Sketch look_at_file(const std::string& source, shard::PlanEntry& entry) const {
+    const std::uint64_t size_bytes = entry.file.raw_bytes;
+    const auto head_bytes = static_cast<std::size_t>(std::min<std::uint64_t>(size_bytes, kHeadSampleBytes));
+    const Bytes head = files_.read_at(source, 0, head_bytes);
+    entry.kind = sniff_kind(head);
+    if (entry.kind == shard::Kind::kText && size_bytes >= 2 * (kHeadSampleBytes + kMiddleSampleBytes)) {
+      entry.kind = sniff_kind(files_.read_at(source, size_bytes / 2, kMiddleSampleBytes));
+    }
+    return sketch_of(head);
+  }
+
+  void keep(shard::PlanEntry entry, const Sketch& sketch) {
+    result_.entries.push_back(std::move(entry));
+    result_.sketches.push_back(sketch);
   }
 
   const FileTree& files_;
   const std::vector<std::string>& excluded_;
   const Warn& warn_;
-  std::vector<Found> found_;
+  ScanResult& result_;
 };
+
+/// Inputs may come in any order.
+void sort_by_path(ScanResult& result) {
+  const auto path_order = [](const shard::PlanEntry& a, const shard::PlanEntry& b) {
+    return shard::path_less(a.file.path, b.file.path);
+  };
+  if (std::is_sorted(result.entries.begin(), result.entries.end(), path_order)) return;
+  std::vector<std::size_t> order(result.entries.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return path_order(result.entries[a], result.entries[b]); });
+  ScanResult sorted{std::move(result.inputs), {}, {}};
+  for (const std::size_t index : order) {
+    sorted.entries.push_back(std::move(result.entries[index]));
+    sorted.sketches.push_back(result.sketches[index]);
+  }
+  result = std::move(sorted);
+}
 
 }  // namespace
 
@@ -143,7 +160,7 @@ shard::Kind sniff_kind(ByteSpan sample) {
 ScanResult scan(const std::vector<std::string>& inputs, const std::vector<std::string>& excluded, const Warn& warn,
                 const FileTree& files) {
   ScanResult result;
-  Walk walk(files, excluded, warn);
+  Walk walk(files, excluded, warn, result);
   for (const std::string& input : inputs) {
     const std::string name = input_name(input);
     for (const shard::PlanInput& earlier : result.inputs) {
@@ -162,19 +179,9 @@ ScanResult scan(const std::vector<std::string>& inputs, const std::vector<std::s
     walk.add(error || !S_ISDIR(status.st_mode) ? source : real.native(), name, true);
     if (!error && S_ISDIR(status.st_mode)) result.inputs.back().source = real.native();
   }
-  std::vector<Found> all = walk.take();
-  if (all.empty())
+  if (result.entries.empty())
     fail(ErrorCode::kInput, "{}: nothing to archive", inputs.empty() ? "" : display_text(inputs.front()));
-  const auto in_order = [](const Found& a, const Found& b) {
-    return shard::path_less(a.entry.file.path, b.entry.file.path);
-  };
-  if (!std::is_sorted(all.begin(), all.end(), in_order)) {  // inputs may come in any order
-    std::sort(all.begin(), all.end(), in_order);
-  }
-  for (Found& found : all) {
-    result.entries.push_back(std::move(found.entry));
-    result.sketches.push_back(found.sketch);
-  }
+  sort_by_path(result);
   return result;
 }
 

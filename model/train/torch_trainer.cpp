@@ -53,8 +53,9 @@ class TorchTrainer final : public Trainer {
       : settings_(settings),
         begin_token_(model.config.begin_token),
         device_(at::kCPU),
-        network_(model, settings, device_, fastest_type(device_)),
-        optimizer_(settings, network_, fastest_type(device_)) {
+        type_(fastest_type(device_)),
+        network_(model, settings, device_, type_),
+        optimizer_(settings, network_, type_) {
     keep_freed_memory(kKeptInTrainingBytes);
   }
 
@@ -164,6 +165,7 @@ class TorchTrainer final : public Trainer {
   TrainerSettings settings_;
   std::int64_t begin_token_;
   at::Device device_;
+  at::ScalarType type_;  // of products
   TorchNetwork network_;
   TorchOptimizer optimizer_;
 };

@@ -174,6 +174,27 @@ TEST_F(Commands, WithoutAModelTheMemoryCodesTextToo) {
   }
 }
 
+// Versions of a tree lie further apart than a block is long, unless each file lies beside its other versions.
+TEST_F(Commands, VersionsOfATreeAreCodedTogether) {
+  for (std::uint32_t version = 0; version < 4; ++version) {
+    for (std::uint32_t file = 0; file < 3; ++file) {
+      std::string text = test::make_noise(file, 30'000);
+      for (char& c : text) c = static_cast<char>('a' + (static_cast<unsigned char>(c) & 15));
+      text[version * 1000] = '!';
+      test::write_text(fmt::format("tree/v{}/file{}", version, file), text);
+    }
+  }
+  const auto bytes_of = [&](const std::string& order) {
+    const std::string archive = order + ".fz";
+    expect_success(run_tool({"compress", "tree", "-o", archive, "--block-size", "64KiB", "-q", "--order", order}));
+    expect_success(run_tool({"decompress", archive, "-o", order, "-q"}));
+    EXPECT_TRUE(same("tree", order + "/tree"));
+    return std::filesystem::file_size(archive);
+  };
+  EXPECT_LT(bytes_of("similar") * 3 / 2, bytes_of("path"));
+  EXPECT_EQ(run_tool({"list", "similar.fz"}).out, run_tool({"list", "path.fz"}).out);
+}
+
 // An older program can read what it could have written.
 TEST_F(Commands, TheFormatVersionIsTheLowestThatFits) {
   const auto version_of = [](const std::vector<std::string>& options) {

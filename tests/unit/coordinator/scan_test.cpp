@@ -118,6 +118,17 @@ TEST(SniffKind, TellsTextFromBinary) {
     EXPECT_TRUE(is_strange(byte)) << int{byte};
 }
 
+TEST(Scan, SketchesBelongToTheirEntriesInWhateverOrderInputsCome) {
+  const test::TemporaryDirectory directory;
+  const std::string a = test::make_text(1, 3000), z = test::make_text(2, 3000);
+  test::write_text(directory / "a", a);
+  test::write_text(directory / "z", z);
+  const ScanResult result = scan_all({(directory / "z").string(), (directory / "a").string()});
+  ASSERT_EQ(paths(result), (std::vector<std::string>{"a", "z"}));
+  EXPECT_EQ(result.sketches, (std::vector<Sketch>{sketch_of(as_byte_span(a)), sketch_of(as_byte_span(z))}));
+  EXPECT_NE(result.sketches[0], result.sketches[1]);
+}
+
 ScanResult scanned(std::vector<std::pair<std::string, std::uint64_t>> files, Kind kind = Kind::kText) {
   ScanResult result;
   for (auto& [path, size] : files) {
