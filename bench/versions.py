@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """What versions of one tree take: the trees of some commits of a git repository, evenly spread over its history, as one corpus.
 
-    versions.py REPOSITORY [--versions N] [--exclude PATH...] [--options='--model none']
+    versions.py REPOSITORY [--versions N] [--joined] [--exclude PATH...] [--options='--model none']
 
-fz-dist with its own order of files and with --order path, beside xz -9e with a dictionary that holds everything. Standard library only."""
+fz-dist with its own order of files and blocks, with --order path and with --block-size 4MiB, beside xz -9e with a dictionary that holds everything. Standard library only."""
 import argparse
 import os
 import shlex
@@ -13,6 +13,15 @@ import sys
 import tempfile
 
 import ratio
+
+
+def join(directory):
+    """The directory becomes one file of all that is in it."""
+    with open(directory + ".txt", "wb") as out:
+        for path in ratio.files_below(directory, directory):
+            with open(os.path.join(directory, path), "rb") as file:
+                shutil.copyfileobj(file, out)
+    shutil.rmtree(directory)
 
 
 def make_corpus(arguments, directory):
@@ -29,6 +38,8 @@ def make_corpus(arguments, directory):
         subprocess.run(["tar", "-x", "-C", target], check=True, input=archive)
         for path in arguments.exclude:
             shutil.rmtree(os.path.join(target, path), ignore_errors=True)
+        if arguments.joined:
+            join(target)
     return sum(os.path.getsize(os.path.join(directory, path)) for path in ratio.files_below(directory, directory))
 
 
@@ -36,6 +47,7 @@ def main(argv):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("repository")
     parser.add_argument("--versions", type=int, default=8, metavar="N")
+    parser.add_argument("--joined", action="store_true", help="each version as one large file")
     parser.add_argument("--exclude", nargs="*", default=[], metavar="PATH", help="directories of each version to leave out")
     parser.add_argument("--program", default=os.path.join(ratio.ROOT, "build", "fz-dist"), help="default: build/fz-dist")
     parser.add_argument("--options", type=shlex.split, default=[], metavar="WORDS", help="more options for fz-dist compress")
@@ -45,7 +57,8 @@ def main(argv):
     with tempfile.TemporaryDirectory(prefix="fz-bench-") as scratch:
         corpus = os.path.join(scratch, "corpus")
         raw_bytes = make_corpus(arguments, corpus)
-        for name, options in (("fz-dist", []), ("fz-dist --order path", ["--order", "path"])):
+        ways = {"fz-dist": [], "fz-dist --order path": ["--order", "path"], "fz-dist --block-size 4MiB": ["--block-size", "4MiB"]}
+        for name, options in ways.items():
             seconds = ratio.run([program, "compress", corpus, "-o", "a.fz", "-q", "--force", *options, *arguments.options], scratch)
             rows.append((name, os.path.getsize(os.path.join(scratch, "a.fz")), seconds))
         subprocess.run(["tar", "--sort=name", "-cf", "a.tar", "corpus"], cwd=scratch, check=True)

@@ -23,7 +23,7 @@ struct CompressOptions {
   std::string shard;  ///< "I/N", which the parser has checked; empty: the whole job.
   bool force = false;
   std::string coder = "mixed";
-  std::uint64_t block_bytes = shard::kDefaultBlockBytes;
+  std::uint64_t block_bytes = 0;  ///< 0: chosen.
   std::string order = "similar";
   std::string adapter_path;
   MemorizeOptions memorize;
@@ -109,7 +109,10 @@ coordinator::CompressRequest request_of(const CompressOptions& options, const st
   request.excluded = log_files(options.work, context.world.size());
   request.options.coder = coder_of(options.coder);
   request.options.order = options.order == "path" ? coordinator::FileOrder::kPath : coordinator::FileOrder::kSimilar;
-  request.options.block_bytes = static_cast<std::uint32_t>(options.block_bytes);
+  if (options.block_bytes > 0) {
+    request.options.block_bytes = static_cast<std::uint32_t>(options.block_bytes);
+    request.options.similar_block_bytes = request.options.block_bytes;
+  }
   request.adapter = read_adapter(options);
   request.choose_model = [&options, &workplace, adapter = request.adapter](
                              const shard::ModelIdentity& begun_with) -> coordinator::ModelChoice {
@@ -269,7 +272,10 @@ void add_compress(CLI::App& app, Context& context) {
                    "(FineZip's)")
       ->type_name("mixed|range|ranks")
       ->check(CLI::IsMember({"mixed", "range", "ranks"}));
-  command->add_option("--block-size", options->block_bytes, "Raw bytes per block, 64KiB to 64MiB; default 4MiB")
+  command
+      ->add_option("--block-size", options->block_bytes,
+                   "Raw bytes per block, 64KiB to 64MiB; default: 4MiB, and up to 32MiB for large files that "
+                   "resemble each other")
       ->type_name("SIZE")
       ->transform(CLI::AsSizeValue(false))
       ->check(check_block_bytes);

@@ -35,22 +35,50 @@ bool same_file(const shard::PlanEntry& a, shard::PlanEntry b) {
   return a == b;
 }
 
-/// Indices of the entries as they follow each other in the stream.
-std::vector<std::uint32_t> stream_order(const ScanResult& scanned, FileOrder order) {
-  std::vector<std::uint32_t> indices(scanned.entries.size());
-  std::iota(indices.begin(), indices.end(), 0u);
-  if (order == FileOrder::kPath) return indices;
+/// How the entries follow each other in the stream: indices, and for each entry what it resembles.
+struct StreamOrder {
+  std::vector<std::uint32_t> indices;
+  std::vector<std::uint32_t> groups;
+};
+
+StreamOrder stream_order(const ScanResult& scanned, FileOrder order) {
+  StreamOrder result;
+  result.indices.resize(scanned.entries.size());
+  std::iota(result.indices.begin(), result.indices.end(), 0u);
+  result.groups = result.indices;
+  if (order == FileOrder::kPath) return result;
   std::vector<std::uint32_t> names;
   for (const shard::PlanEntry& entry : scanned.entries) names.push_back(name_hash(entry.file.path));
-  const std::vector<std::uint32_t> groups = groups_of(scanned.sketches, names);
-  std::stable_sort(indices.begin(), indices.end(), [&](auto a, auto b) { return groups[a] < groups[b]; });
-  return indices;
+  result.groups = groups_of(scanned.sketches, names);
+  std::stable_sort(result.indices.begin(), result.indices.end(),
+                   [&](auto a, auto b) { return result.groups[a] < result.groups[b]; });
+  return result;
+}
+
+/// Files of one kind and group, one after another.
+struct Run {
+  std::uint64_t bytes = 0;
+  std::uint64_t files = 0;
+};
+
+/// For a run that does not fit into an ordinary block: large enough for some files, so that most of them find another
+/// in their block. Small files find enough in an ordinary one.
+std::uint32_t block_bytes_for(const Run& run, const PlanOptions& options) {
+  constexpr std::uint64_t kFilesOfBlock = 8;
+  if (run.files < 2 || run.bytes <= options.block_bytes) return options.block_bytes;
+  const std::uint64_t wanted = kFilesOfBlock * (run.bytes / run.files);
+  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(
+      wanted, options.block_bytes, std::max(options.block_bytes, options.similar_block_bytes)));
+}
+
+bool has_content(const shard::PlanEntry& entry, Kind kind) {
+  return entry.file.type == FileType::kRegular && entry.file.raw_bytes > 0 && entry.kind == kind;
 }
 
 }  // namespace
 
 shard::Plan make_plan(ScanResult scanned, const PlanOptions& options) {
-  const std::vector<std::uint32_t> order = stream_order(scanned, options.order);
+  const StreamOrder order = stream_order(scanned, options.order);
   shard::Plan plan;
   plan.coder = options.coder;
   plan.block_bytes = options.block_bytes;
@@ -58,18 +86,31 @@ shard::Plan make_plan(ScanResult scanned, const PlanOptions& options) {
   plan.entries = std::move(scanned.entries);
   std::uint64_t raw_offset = 0;
   for (const Kind kind : {Kind::kText, Kind::kBinary}) {
-    const std::uint64_t begin = raw_offset;
-    for (const std::uint32_t index : order) {
-      shard::PlanEntry& entry = plan.entries[index];
-      if (entry.file.type != FileType::kRegular || entry.file.raw_bytes == 0 || entry.kind != kind) continue;
-      if (entry.file.raw_bytes >= shard::kMaxCorpusBytes - raw_offset) {
-        fail(ErrorCode::kUnsupported, "{}: the corpus is too large", display_text(entry.file.path));
+    std::uint64_t cut_to = raw_offset;  // what comes after it is in no block yet
+    for (std::size_t i = 0; i < order.indices.size();) {
+      const std::uint32_t group = order.groups[order.indices[i]];
+      const std::uint64_t begin = raw_offset;
+      Run run;
+      for (; i < order.indices.size() && order.groups[order.indices[i]] == group; ++i) {
+        shard::PlanEntry& entry = plan.entries[order.indices[i]];
+        if (!has_content(entry, kind)) continue;
+        if (entry.file.raw_bytes >= shard::kMaxCorpusBytes - raw_offset) {
+          fail(ErrorCode::kUnsupported, "{}: the corpus is too large", display_text(entry.file.path));
+        }
+        entry.file.raw_offset = raw_offset;
+        raw_offset += entry.file.raw_bytes;
+        run.bytes += entry.file.raw_bytes;
+        ++run.files;
       }
-      entry.file.raw_offset = raw_offset;
-      raw_offset += entry.file.raw_bytes;
+      const std::uint32_t block_bytes = block_bytes_for(run, options);
+      if (block_bytes == options.block_bytes) continue;
+      cut(plan.blocks, cut_to, begin - cut_to, kind, options.block_bytes);
+      cut(plan.blocks, begin, run.bytes, kind, block_bytes);
+      cut_to = raw_offset;
     }
-    cut(plan.blocks, begin, raw_offset - begin, kind, plan.block_bytes);
+    cut(plan.blocks, cut_to, raw_offset - cut_to, kind, options.block_bytes);
   }
+  for (const shard::PlanBlock& block : plan.blocks) plan.block_bytes = std::max(plan.block_bytes, block.raw_bytes);
   if (plan.blocks.size() > UINT32_MAX)
     fail(ErrorCode::kUnsupported, "plan: more than 2^32 blocks; use a larger --block-size");
   return plan;
@@ -82,9 +123,6 @@ bool needs_model(const shard::Plan& plan) {
 
 std::string plan_difference(const shard::Plan& old_plan, const shard::Plan& new_plan) {
   if (old_plan.inputs != new_plan.inputs) return "it was begun with other inputs";
-  if (old_plan.block_bytes != new_plan.block_bytes) {
-    return fmt::format("it was begun with --block-size {}, now it is {}", old_plan.block_bytes, new_plan.block_bytes);
-  }
   if (old_plan.coder != new_plan.coder) return "it was begun with another --coder";
   auto old_entry = old_plan.entries.begin();
   for (const shard::PlanEntry& entry : new_plan.entries) {
@@ -106,7 +144,8 @@ std::string plan_difference(const shard::Plan& old_plan, const shard::Plan& new_
                        new_plan.memorize.empty() ? "off" : new_plan.memorize);
   }
   if (old_plan.lane_limit != new_plan.lane_limit) return "it was begun with another --memory-limit";
-  if (old_plan.blocks != new_plan.blocks) return "its blocks were cut by another version of the program";
+  if (old_plan.block_bytes != new_plan.block_bytes || old_plan.blocks != new_plan.blocks)
+    return "its blocks were cut otherwise: with another --block-size, or by another version of the program";
   return {};
 }
 

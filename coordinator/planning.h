@@ -14,9 +14,14 @@ enum class FileOrder : std::uint8_t {
   kPath,
 };
 
+/// A compromise: one file more is found in a larger block, and a larger one is decoded to extract one file.
+inline constexpr std::uint32_t kMostSimilarBlockBytes = 32u << 20;
+
 struct PlanOptions {
   shard::TokenCoder coder = shard::TokenCoder::kMixed;
   std::uint32_t block_bytes = shard::kDefaultBlockBytes;
+  /// At most, for files that resemble each other and do not fit into one block.
+  std::uint32_t similar_block_bytes = kMostSimilarBlockBytes;
   FileOrder order = FileOrder::kSimilar;
 };
 

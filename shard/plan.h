@@ -41,7 +41,7 @@ struct PlanBlock {
 
 struct Plan {
   TokenCoder coder = TokenCoder::kMixed;
-  std::uint32_t block_bytes = kDefaultBlockBytes;
+  std::uint32_t block_bytes = kDefaultBlockBytes;  ///< No block has more.
   ModelIdentity model;                   ///< None when no block is text, or when none is wanted.
   std::uint32_t lane_limit = kMaxLanes;  ///< Most lanes of a block.
   Hash16 adapter_hash{};                 ///< Of the adapter that the user gave (--adapter); zero: none.

@@ -236,7 +236,7 @@ TEST_F(ShardsSim, WhatDiffersIsNamedAndNothingOfTheOthersIsDiscarded) {
   auto other = request(Part{2, 2});
   other.options.block_bytes *= 2;
   other.force = true;
-  test::expect_error(ErrorCode::kInput, "shard 2/2 does not fit what is there: it was begun with --block-size 65536",
+  test::expect_error(ErrorCode::kInput, "shard 2/2 does not fit what is there: its blocks were cut otherwise",
                      [&] { coordinator::CompressJob{other}; });
   test::write_text(directory_ / "c/text-1", "changed");
   test::expect_error(ErrorCode::kInput, "text-1 has changed since it was begun", [&] { run(Part{2, 2}); });

@@ -188,6 +188,37 @@ TEST(Planning, FilesThatResembleAnEarlierOneFollowIt) {
   EXPECT_EQ(plan_difference(make_plan(result, by_path), make_plan(result, {})), "");
 }
 
+// What resembles each other and is too large for a block together gets larger ones; all else is cut as ever.
+TEST(Planning, LargeFilesThatResembleEachOtherShareABlock) {
+  constexpr std::uint64_t kMiB = 1 << 20;
+  ScanResult result = scanned({{"a", 5 * kMiB}, {"b", 3 * kMiB}, {"c", 3 * kMiB}, {"d", 3 * kMiB}, {"e", 2 * kMiB}});
+  for (const std::size_t i : {1, 2, 3}) result.sketches[i] = {1, 2, 3, 4};
+  const auto sizes = [](const shard::Plan& plan) {
+    std::vector<std::uint32_t> sizes;
+    std::uint64_t offset = 0;
+    for (const shard::PlanBlock& block : plan.blocks) {
+      EXPECT_EQ(block.raw_offset, offset);
+      EXPECT_LE(block.raw_bytes, plan.block_bytes);
+      sizes.push_back(block.raw_bytes);
+      offset += block.raw_bytes;
+    }
+    EXPECT_EQ(offset, plan.corpus_bytes());
+    return sizes;
+  };
+  EXPECT_EQ(sizes(make_plan(result, {})), (std::vector<std::uint32_t>{5 << 19, 5 << 19, 9 << 20, 2 << 20}));
+  PlanOptions chosen;
+  chosen.similar_block_bytes = chosen.block_bytes;  // as --block-size does
+  EXPECT_EQ(sizes(make_plan(result, chosen)), std::vector<std::uint32_t>(4, 4 << 20));
+  // Of many small files a few suffice.
+  std::vector<std::pair<std::string, std::uint64_t>> files;
+  for (char name = 'a'; name <= 'z'; ++name) files.emplace_back(std::string(1, name), kMiB / 2);
+  ScanResult many = scanned(files);
+  for (Sketch& sketch : many.sketches) sketch = {1, 2, 3, 4};
+  EXPECT_EQ(sizes(make_plan(many, {})), std::vector<std::uint32_t>(4, 13 << 18));
+  for (shard::PlanEntry& entry : many.entries) entry.file.raw_bytes = 8 * kMiB;  // of huge ones as many as are allowed
+  EXPECT_EQ(make_plan(many, {}).blocks.size(), 7u);
+}
+
 TEST(Planning, DifferencesAreNamed) {
   const shard::Plan plan = make_plan(scanned({{"a", 500}, {"b", 500}}), {});
   EXPECT_EQ(plan_difference(plan, plan), "");
