@@ -15,9 +15,9 @@
 #include "base/profile.h"
 #include "bench/bench_main.h"
 #include "model/backend.h"
+#include "model/embedded_model.h"
 #include "model/engine.h"
 #include "model/frequency_table.h"
-#include "model/model_file.h"
 
 namespace {
 

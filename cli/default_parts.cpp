@@ -1,6 +1,7 @@
 // Puts the real text codec together: model file, exact engine, token coders.
 #include "base/log.h"
 #include "cli/run.h"
+#include "model/embedded_model.h"
 #include "model/model_file.h"
 #include "shard/language_model_codec.h"
 

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/new_directory.h"
 #include "cli/commands.h"
+#include "model/embedded_model.h"
 #include "model/export.h"
 #include "model/import.h"
 #include "model/model_file.h"

@@ -17,7 +17,6 @@
 #include "model/backend.h"
 #include "model/exact_loss.h"
 #include "model/import.h"
-#include "model/model_file.h"
 #include "model/train/load_trainer.h"
 #include "worker/text_chunks.h"
 

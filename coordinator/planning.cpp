@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <span>
 
 #include "base/display.h"
 
@@ -55,11 +56,30 @@ StreamOrder stream_order(const ScanResult& scanned, FileOrder order) {
   return result;
 }
 
-/// Files of one kind and group, one after another.
+bool has_content(const shard::PlanEntry& entry, Kind kind) {
+  return entry.file.type == FileType::kRegular && entry.file.raw_bytes > 0 && entry.kind == kind;
+}
+
+/// Entries of one group that follow each other in the order; what they hold of one kind.
 struct Run {
+  std::span<const std::uint32_t> indices;
   std::uint64_t bytes = 0;
   std::uint64_t files = 0;
 };
+
+Run run_from(std::size_t begin, const StreamOrder& order, const std::vector<shard::PlanEntry>& entries, Kind kind) {
+  Run run;
+  std::size_t end = begin;
+  for (; end < order.indices.size(); ++end) {
+    const std::uint32_t index = order.indices[end];
+    if (order.groups[index] != order.groups[order.indices[begin]]) break;
+    if (!has_content(entries[index], kind)) continue;
+    run.bytes += entries[index].file.raw_bytes;
+    ++run.files;
+  }
+  run.indices = std::span(order.indices).subspan(begin, end - begin);
+  return run;
+}
 
 /// For a run that does not fit into an ordinary block: large enough for some files, so that most of them find another
 /// in their block. Small files find enough in an ordinary one.
@@ -71,8 +91,18 @@ std::uint32_t block_bytes_for(const Run& run, const PlanOptions& options) {
       wanted, options.block_bytes, std::max(options.block_bytes, options.similar_block_bytes)));
 }
 
-bool has_content(const shard::PlanEntry& entry, Kind kind) {
-  return entry.file.type == FileType::kRegular && entry.file.raw_bytes > 0 && entry.kind == kind;
+/// Gives the files of a run their places from `raw_offset` on; where the next ones follow.
+std::uint64_t place(const Run& run, Kind kind, std::uint64_t raw_offset, std::vector<shard::PlanEntry>& entries) {
+  for (const std::uint32_t index : run.indices) {
+    shard::PlanEntry& entry = entries[index];
+    if (!has_content(entry, kind)) continue;
+    if (entry.file.raw_bytes >= shard::kMaxCorpusBytes - raw_offset) {
+      fail(ErrorCode::kUnsupported, "{}: the corpus is too large", display_text(entry.file.path));
+    }
+    entry.file.raw_offset = raw_offset;
+    raw_offset += entry.file.raw_bytes;
+  }
+  return raw_offset;
 }
 
 }  // namespace
@@ -86,29 +116,23 @@ shard::Plan make_plan(ScanResult scanned, const PlanOptions& options) {
   plan.entries = std::move(scanned.entries);
   std::uint64_t raw_offset = 0;
   for (const Kind kind : {Kind::kText, Kind::kBinary}) {
-    std::uint64_t cut_to = raw_offset;  // what comes after it is in no block yet
+    const std::uint64_t begin = raw_offset;
+    std::vector<Run> with_larger_blocks;  // they come last, lest they cut the others in pieces
     for (std::size_t i = 0; i < order.indices.size();) {
-      const std::uint32_t group = order.groups[order.indices[i]];
-      const std::uint64_t begin = raw_offset;
-      Run run;
-      for (; i < order.indices.size() && order.groups[order.indices[i]] == group; ++i) {
-        shard::PlanEntry& entry = plan.entries[order.indices[i]];
-        if (!has_content(entry, kind)) continue;
-        if (entry.file.raw_bytes >= shard::kMaxCorpusBytes - raw_offset) {
-          fail(ErrorCode::kUnsupported, "{}: the corpus is too large", display_text(entry.file.path));
-        }
-        entry.file.raw_offset = raw_offset;
-        raw_offset += entry.file.raw_bytes;
-        run.bytes += entry.file.raw_bytes;
-        ++run.files;
+      const Run run = run_from(i, order, plan.entries, kind);
+      i += run.indices.size();
+      if (block_bytes_for(run, options) > options.block_bytes) {
+        with_larger_blocks.push_back(run);
+      } else {
+        raw_offset = place(run, kind, raw_offset, plan.entries);
       }
-      const std::uint32_t block_bytes = block_bytes_for(run, options);
-      if (block_bytes == options.block_bytes) continue;
-      cut(plan.blocks, cut_to, begin - cut_to, kind, options.block_bytes);
-      cut(plan.blocks, begin, run.bytes, kind, block_bytes);
-      cut_to = raw_offset;
     }
-    cut(plan.blocks, cut_to, raw_offset - cut_to, kind, options.block_bytes);
+    cut(plan.blocks, begin, raw_offset - begin, kind, options.block_bytes);
+    for (const Run& run : with_larger_blocks) {
+      const std::uint64_t run_begin = raw_offset;
+      raw_offset = place(run, kind, raw_offset, plan.entries);
+      cut(plan.blocks, run_begin, run.bytes, kind, block_bytes_for(run, options));
+    }
   }
   for (const shard::PlanBlock& block : plan.blocks) plan.block_bytes = std::max(plan.block_bytes, block.raw_bytes);
   if (plan.blocks.size() > UINT32_MAX)

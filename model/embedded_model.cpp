@@ -1,4 +1,5 @@
-// The models inside this program: the bytes come from embedded_model.S.
+#include "model/embedded_model.h"
+
 #include <array>
 #include <mutex>
 #include <numeric>
@@ -6,7 +7,7 @@
 #include "base/error.h"
 #include "model/model_file.h"
 
-extern "C" {
+extern "C" {                                     // embedded_model.S
 extern const std::uint8_t fz_embedded_models[];  // one after another
 extern const std::uint64_t fz_embedded_model_bytes[fz::model::kEmbeddedModels];
 }

@@ -21,11 +21,6 @@ std::shared_ptr<const Model> parse_model(ByteSpan bytes, const std::string& sour
 /// Reads a model file. Throws Error(kInput), Error(kCorrupt) or Error(kUnsupported).
 std::shared_ptr<const Model> load_model(const std::string& path);
 
-/// Inside this program, so that every archive made without --model can be decoded without one: 0 is the default
-/// (models/default.fzm at build time), the others were it in earlier versions.
-inline constexpr std::size_t kEmbeddedModels = 2;
-std::shared_ptr<const Model> embedded_model(std::size_t number = 0);
-
 /// Checks shapes and the value ranges on which docs/numerics.md proves that nothing overflows. Throws Error(kCorrupt).
 void validate_model(const Model& model, const std::string& source);
 

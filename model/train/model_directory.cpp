@@ -5,6 +5,7 @@
 #include <random>
 
 #include "base/file.h"
+#include "model/embedded_model.h"
 #include "model/export.h"
 #include "model/import.h"
 #include "model/json_file.h"

@@ -1,6 +1,7 @@
 // fz-dist model export and import, as a user types them.
 #include <gtest/gtest.h>
 
+#include "model/embedded_model.h"
 #include "model/model_file.h"
 #include "support/tool_test.h"
 

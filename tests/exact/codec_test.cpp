@@ -5,6 +5,7 @@
 
 #include "base/work_meter.h"
 #include "model/backend.h"
+#include "model/embedded_model.h"
 #include "model/model_file.h"
 #include "shard/adapter_format.h"
 #include "shard/archive_format.h"

@@ -49,7 +49,8 @@ find golden -exec touch -h -d '2026-11-21 00:00:00 UTC' {} +
 "$program" compress golden -o "$output/v3-adapter.fz" -q --force --adapter adapter.fza
 rm adapter.fza
 "$program" compress golden -o "$output/v4-mixed.fz" -q --force
-"$program" compress golden -o "$output/v4-second-default.fz" -q --force  # all others are of the first default model
+"$program" compress golden -o "$output/v4-second-default.fz" -q --force  # of that model; all others are of the first
+"$program" compress golden -o "$output/v4-third-default.fz" -q --force
 # Several chunks and lanes; of versions 1, 2 and 4.
 mkdir -p "$output/long"
 cat "$tests/../docs/format.md" "$tests/../docs/numerics.md" | head -c 50000 > long.txt

@@ -205,7 +205,7 @@ TEST(Planning, LargeFilesThatResembleEachOtherShareABlock) {
     EXPECT_EQ(offset, plan.corpus_bytes());
     return sizes;
   };
-  EXPECT_EQ(sizes(make_plan(result, {})), (std::vector<std::uint32_t>{5 << 19, 5 << 19, 9 << 20, 2 << 20}));
+  EXPECT_EQ(sizes(make_plan(result, {})), (std::vector<std::uint32_t>{7 << 19, 7 << 19, 9 << 20}));
   PlanOptions chosen;
   chosen.similar_block_bytes = chosen.block_bytes;  // as --block-size does
   EXPECT_EQ(sizes(make_plan(result, chosen)), std::vector<std::uint32_t>(4, 4 << 20));

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "model/embedded_model.h"
 #include "model/json_file.h"
 #include "model/model_file.h"
 #include "model/tokenizer.h"

@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "base/file.h"
+#include "model/embedded_model.h"
 #include "model/tokenizer.h"
 #include "tests/unit/model/small_model.h"
 
@@ -231,7 +232,7 @@ TEST(ModelFile, AMutatedFileIsRefusedOrIsTheOnlyFileOfItsModel) {
 
 TEST(ModelFile, TheEmbeddedModelIsWhatModelsHolds) {
   const auto directory = std::filesystem::path(__FILE__).parent_path() / "../../../models";
-  const char* const names[kEmbeddedModels] = {"default.fzm", "boot-7m.fzm"};
+  const char* const names[kEmbeddedModels] = {"default.fzm", "fz-7m-2026-11.fzm", "boot-7m.fzm"};
   for (std::size_t i = 0; i < kEmbeddedModels; ++i) {
     const auto loaded = load_model((directory / names[i]).string());
     const auto embedded = embedded_model(i);

@@ -8,7 +8,7 @@
 #include <sstream>
 
 #include "base/file.h"
-#include "model/model_file.h"
+#include "model/embedded_model.h"
 #include "model/pre_tokenizer.h"
 #include "tests/unit/model/small_model.h"
 

@@ -8,8 +8,8 @@
 
 #include "model/adapter_quantize.h"
 #include "model/backend.h"
+#include "model/embedded_model.h"
 #include "model/engine.h"
-#include "model/model_file.h"
 #include "model/tokenizer.h"
 #include "model/train/load_trainer.h"
 #include "support/expect_error.h"
