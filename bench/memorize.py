@@ -114,6 +114,8 @@ def parse_arguments(argv):
     arguments.budgets = arguments.budgets.split(",")
     for budget in arguments.budgets:
         seconds_of(budget)
+    if arguments.output:
+        ratio.split_at_section(arguments.output, "memorize")  # said now, not after a run of hours
     arguments.kinds = dict(kind.split("=", 1) for kind in arguments.kinds)
     for directory in arguments.kinds.values():
         if not os.path.isdir(directory):

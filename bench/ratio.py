@@ -339,17 +339,22 @@ def write_plot(table, names, arguments):
         file.write(text)
 
 
-def write_section(path, section, text):
-    """Replaces what lies between the section's markers."""
+def split_at_section(path, section):
+    """What comes before, with the marker, and what comes after."""
     begin, end = f"<!-- bench:{section} -->", f"<!-- /bench:{section} -->"
     with open(path, encoding="utf-8") as file:
         old = file.read()
     if old.count(begin) != 1 or old.count(end) != 1:
-        sys.exit(f"ratio.py: {path}: needs exactly one line '{begin}' and one '{end}'")
+        sys.exit(f"{path}: needs exactly one line '{begin}' and one '{end}'")
     head, rest = old.split(begin)
-    tail = rest.split(end)[1]
+    return head + begin, end + rest.split(end)[1]
+
+
+def write_section(path, section, text):
+    """Replaces what lies between the section's markers."""
+    head, tail = split_at_section(path, section)
     with open(path, "w", encoding="utf-8") as file:
-        file.write(f"{head}{begin}\n{text}\n{end}{tail}")
+        file.write(f"{head}\n{text}\n{tail}")
 
 
 def parse_arguments(argv):
@@ -384,7 +389,9 @@ def parse_arguments(argv):
         sys.exit("ratio.py: name one directory, or use --files")
     if arguments.plot and not arguments.speed:
         sys.exit("ratio.py: --plot needs --speed")
-    if not os.path.isdir(os.path.dirname(arguments.plot) or "."):  # said now, not after a run of hours
+    if arguments.output:
+        split_at_section(arguments.output, arguments.section)  # said now, not after a run of hours
+    if not os.path.isdir(os.path.dirname(arguments.plot) or "."):
         sys.exit(f"ratio.py: {arguments.plot}: no such directory")
     return arguments
 
