@@ -10,11 +10,18 @@
 
 namespace fz {
 
-NewDirectory::NewDirectory(const std::filesystem::path& target) : target_(target.lexically_normal()) {
-  if (!target_.has_filename()) target_ = target_.parent_path();
-  if (is_present(target_)) {
-    fail(ErrorCode::kOutput, "{}: exists already; name another directory or remove it", display_text(target_.native()));
-  }
+std::filesystem::path plain_directory_path(const std::filesystem::path& path) {
+  const std::filesystem::path normal = path.lexically_normal();
+  return normal.has_filename() ? normal : normal.parent_path();
+}
+
+void require_free_directory(const std::filesystem::path& path) {
+  if (!is_present(path)) return;
+  fail(ErrorCode::kOutput, "{}: exists already; name another directory or remove it", display_text(path.native()));
+}
+
+NewDirectory::NewDirectory(const std::filesystem::path& target) : target_(plain_directory_path(target)) {
+  require_free_directory(target_);
   path_ = fmt::format("{}.new-{}", target_.native(), ::getpid());
   if (::mkdir(path_.c_str(), 0777) != 0) {
     const std::filesystem::path failed = std::exchange(path_, {});

@@ -5,6 +5,12 @@
 
 namespace fz {
 
+/// A directory's path in order, without a slash at its end.
+std::filesystem::path plain_directory_path(const std::filesystem::path& path);
+
+/// Throws Error(kOutput) when something has this name.
+void require_free_directory(const std::filesystem::path& path);
+
 class NewDirectory {
  public:
   /// Throws Error(kOutput) when `target` exists or nothing can be made beside it.

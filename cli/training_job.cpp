@@ -2,6 +2,7 @@
 
 #include "base/display.h"
 #include "base/hash.h"
+#include "base/new_directory.h"
 #include "model/import.h"
 #include "model/model_file.h"
 
@@ -16,14 +17,10 @@ constexpr std::uint64_t kMaxCheckpointBytes = std::uint64_t{1} << 36;
 
 }  // namespace
 
-TrainingJob::TrainingJob(std::filesystem::path output, std::string options, bool writes)
-    : output_(output.lexically_normal()), options_(std::move(options)) {
-  if (!output_.has_filename()) output_ = output_.parent_path();
-  path_ = output_.native() + ".training";
+TrainingJob::TrainingJob(const std::filesystem::path& output, std::string options, bool writes)
+    : output_(plain_directory_path(output)), path_(output_.native() + ".training"), options_(std::move(options)) {
   if (!writes) return;
-  if (is_present(output_)) {
-    fail(ErrorCode::kOutput, "{}: exists already; name another directory or remove it", display_text(output_.native()));
-  }
+  require_free_directory(output_);
   std::error_code error;
   std::filesystem::create_directories(path_ / "start", error);
   if (error) fail(ErrorCode::kOutput, "{}: {}", path_.string(), error.message());

@@ -18,7 +18,7 @@ class TrainingJob {
  public:
   /// `options`: what the result depends on. Throws Error(kOutput) on rank 0 when OUT is there already, Error(kLaunch)
   /// when another process trains it.
-  TrainingJob(std::filesystem::path output, std::string options, bool writes);
+  TrainingJob(const std::filesystem::path& output, std::string options, bool writes);
 
   /// Makes the start unless an earlier run has: a copy of the directory `begin`, or an untrained model. Throws
   /// Error(kInput) when the earlier run had other options.
