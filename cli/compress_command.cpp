@@ -23,6 +23,7 @@ struct CompressOptions {
   std::string shard;  ///< "I/N", which the parser has checked; empty: the whole job.
   bool force = false;
   std::string coder = "mixed";
+  bool thorough = false;
   std::uint64_t block_bytes = 0;  ///< 0: chosen.
   std::string order = "similar";
   std::string adapter_path;
@@ -108,6 +109,8 @@ coordinator::CompressRequest request_of(const CompressOptions& options, const st
   request.force = options.force;
   request.excluded = log_files(options.work, context.world.size());
   request.options.coder = coder_of(options.coder);
+  const bool is_quick = options.work.model_path == kNoModel && !options.thorough;
+  request.options.memory_coder = is_quick ? shard::MemoryCoder::kQuick : shard::MemoryCoder::kThorough;
   request.options.order = options.order == "path" ? coordinator::FileOrder::kPath : coordinator::FileOrder::kSimilar;
   if (options.block_bytes > 0) {
     request.options.block_bytes = static_cast<std::uint32_t>(options.block_bytes);
@@ -272,6 +275,9 @@ void add_compress(CLI::App& app, Context& context) {
                    "(FineZip's)")
       ->type_name("mixed|range|ranks")
       ->check(CLI::IsMember({"mixed", "range", "ranks"}));
+  command->add_flag("--thorough", options->thorough,
+                    "With --model none: look at more of the past; a few per cent smaller, at a fifth of the speed. "
+                    "Beside a model, binary files are always coded so");
   command
       ->add_option("--block-size", options->block_bytes,
                    "Raw bytes per block, 64KiB to 64MiB; default: 4MiB, and up to 32MiB for large files that "

@@ -61,7 +61,9 @@ void add_kind(CompressEstimate& estimate, const shard::Plan& plan, shard::Kind k
   shard::TextCodec* const text = uses_model ? &workplace.load_model() : nullptr;
   throw_if_interrupted();
   const Stopwatch watch;
-  const auto encoded = shard::encode_blocks(samples, text, {plan.coder, plan.lane_limit}, workplace.pool());
+  const auto encoded = shard::encode_blocks(
+      samples, text, {.coder = plan.coder, .memory_coder = plan.memory_coder, .lane_limit = plan.lane_limit},
+      workplace.pool());
   const double seconds = watch.seconds();
   double raw_bytes = 0;
   double payload_bytes = 0;

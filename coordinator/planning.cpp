@@ -111,6 +111,7 @@ shard::Plan make_plan(ScanResult scanned, const PlanOptions& options) {
   const StreamOrder order = stream_order(scanned, options.order);
   shard::Plan plan;
   plan.coder = options.coder;
+  plan.memory_coder = options.memory_coder;
   plan.block_bytes = options.block_bytes;
   plan.inputs = std::move(scanned.inputs);
   plan.entries = std::move(scanned.entries);
@@ -161,6 +162,10 @@ std::string plan_difference(const shard::Plan& old_plan, const shard::Plan& new_
   }
   if (old_entry != old_plan.entries.end()) return display_text(old_entry->file.path) + " is gone since it was begun";
   if (old_plan.model != new_plan.model) return "it was begun with another model";
+  if (old_plan.memory_coder != new_plan.memory_coder) {
+    return fmt::format("it was begun with{} --thorough",
+                       old_plan.memory_coder == shard::MemoryCoder::kQuick ? "out" : "");
+  }
   if (old_plan.adapter_hash != new_plan.adapter_hash) return "it was begun with another --adapter, or one is missing";
   if (old_plan.memorize != new_plan.memorize) {
     return fmt::format("it was begun with --memorize {}, now it is {}",

@@ -19,6 +19,7 @@ inline constexpr std::uint32_t kMostSimilarBlockBytes = 32u << 20;
 
 struct PlanOptions {
   shard::TokenCoder coder = shard::TokenCoder::kMixed;
+  shard::MemoryCoder memory_coder = shard::MemoryCoder::kThorough;
   std::uint32_t block_bytes = shard::kDefaultBlockBytes;
   /// At most, for files that resemble each other and do not fit into one block.
   std::uint32_t similar_block_bytes = kMostSimilarBlockBytes;

@@ -6,17 +6,10 @@
 #include <span>
 
 #include "memory/alphabet.h"
+#include "memory/context_hash.h"
 #include "memory/period.h"
 
 namespace fz::memory {
-
-/// Mixes a value into a hash; 32-bit arithmetic modulo 2^32.
-inline std::uint32_t combine(std::uint32_t hash, std::uint32_t value) {
-  std::uint32_t x = (hash ^ value) * 0x9E3779B1u;
-  x ^= x >> 15;
-  x *= 0x85EBCA77u;
-  return x ^ x >> 13;
-}
 
 /// Stand in for symbols that are not there.
 inline constexpr Symbol kBeforeLane = 0xFFFFFFFF;

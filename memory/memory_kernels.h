@@ -1,8 +1,10 @@
-// The mixer's inner loops, one implementation for each CPU level, all with the same results (integers;
-// docs/numerics.md, section 19).
+// The mixer's inner loops and the quick memory's loop, one implementation for each CPU level, all with the same results
+// (integers; docs/numerics.md, section 19 and part IV).
 #pragma once
 
 #include <cstdint>
+
+#include "memory/quick_state.h"
 
 namespace fz::memory {
 
@@ -10,6 +12,9 @@ namespace fz::memory {
 inline constexpr int kMaxInputs = 24;
 /// Of the second one.
 inline constexpr int kMaxOutputs = 8;
+
+/// Weights lie in [−kMaxWeight, kMaxWeight].
+inline constexpr std::int32_t kMaxWeight = (1 << 19) - 1;
 
 /// What one decision does to one set of weights.
 struct WeightChange {
@@ -35,6 +40,7 @@ struct MemoryKernels {
   const char* name;
   MixerKernels first;  ///< kMaxInputs wide.
   MixerKernels final;  ///< kMaxOutputs wide.
+  QuickKernel quick;
 };
 
 extern const MemoryKernels kBaselineMemoryKernels;

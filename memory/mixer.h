@@ -17,7 +17,6 @@ namespace fz::memory {
 
 inline constexpr int kMaxMixers = 5;
 inline constexpr std::int32_t kWeightOne = 65536;
-inline constexpr std::int32_t kMaxWeight = (1 << 19) - 1;
 
 /// What all sets of weights begin with, in units of 1/kWeightOne.
 struct FirstWeights {

@@ -67,6 +67,8 @@ const char* codec_name(Codec codec) {
       return "overlapping-ranks";
     case Codec::kOverlappingMixed:
       return "overlapping-mixed";
+    case Codec::kQuick:
+      return "quick";
   }
   return "unknown";
 }

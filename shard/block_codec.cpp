@@ -8,6 +8,7 @@
 #include "base/work_meter.h"
 #include "shard/fallback_codecs.h"
 #include "shard/memory_codec.h"
+#include "shard/quick_codec.h"
 
 namespace fz::shard {
 namespace {
@@ -33,12 +34,24 @@ bool may_be_smaller(ByteSpan raw, const Bytes& payload) {
   return zstd_compress(raw, kFastLevel).size() / 2 < payload.size();
 }
 
+/// The same for the quick memory, which zstd's best would hold up for as long again. On text that takes a sixth at most
+/// off what a middling zstd leaves.
+bool may_be_smaller_than_quick(ByteSpan raw, const Bytes& payload) {
+  constexpr int kMiddlingLevel = 6;
+  return zstd_compress(raw, kMiddlingLevel).size() / 6 * 5 < payload.size();
+}
+
 /// Without a model: the memory, and the others where they have a chance.
-Candidates try_codecs(ByteSpan raw) {
+Candidates try_codecs(ByteSpan raw, MemoryCoder coder) {
   const StageScope stage(Stage::kFallback);
   Candidates candidates;
-  candidates[kLast] = {Codec::kMemory, memory_compress(raw)};
-  if (!may_be_smaller(raw, candidates[kLast].second)) return candidates;
+  if (coder == MemoryCoder::kQuick) {
+    candidates[kLast] = {Codec::kQuick, quick_compress(raw)};
+    if (!may_be_smaller_than_quick(raw, candidates[kLast].second)) return candidates;
+  } else {
+    candidates[kLast] = {Codec::kMemory, memory_compress(raw)};
+    if (!may_be_smaller(raw, candidates[kLast].second)) return candidates;
+  }
   for (std::size_t index = 0; index < kLast; ++index) candidates[index] = try_codec(index, raw);
   return candidates;
 }
@@ -78,6 +91,8 @@ Bytes decode_without_model(const StoredBlock& block, const std::string& place) {
       return bzip2_decompress(block.payload, block.header.raw_bytes, place);
     case Codec::kMemory:
       return memory_decompress(block.payload, block.header.raw_bytes, place);
+    case Codec::kQuick:
+      return quick_decompress(block.payload, block.header.raw_bytes, place);
     default:
       return block.payload;
   }
@@ -97,7 +112,8 @@ std::vector<StoredBlock> encode_blocks(std::span<const RawBlock> blocks, TextCod
     std::uint64_t raw_bytes = 0;
     for (const RawBlock& block : blocks) raw_bytes += block.raw.size();
     WorkMeter::expect_steps(raw_bytes);
-    pool.parallel_for(blocks.size(), [&](std::size_t i, int) { candidates[i] = try_codecs(blocks[i].raw); });
+    pool.parallel_for(blocks.size(),
+                      [&](std::size_t i, int) { candidates[i] = try_codecs(blocks[i].raw, settings.memory_coder); });
   } else {
     pool.parallel_for(blocks.size() * kLast, [&](std::size_t i, int) {
       const std::size_t index = kLast - 1 - i / blocks.size();  // the slower first
@@ -159,7 +175,7 @@ Bytes decode_block(const StoredBlock& block, TextCodec* text, const std::string&
 }
 
 Footprint cheap_footprint(Direction direction, std::uint32_t block_bytes, int threads) {
-  const std::uint64_t tables = memory_codec_bytes(block_bytes);
+  const std::uint64_t tables = std::max(memory_codec_bytes(block_bytes), quick_codec_bytes(block_bytes));
   return {kOtherBytes, 3 * std::uint64_t{block_bytes} + tables + (direction == Direction::kEncode ? kZstdBytes : 0),
           static_cast<std::uint32_t>(threads)};
 }

@@ -20,7 +20,7 @@ struct RawBlock {
 };
 
 /// Tries every codec that fits and keeps each block's smallest payload; the same whatever other blocks go along. `text`
-/// is null for binary files and where no model is used: then the memory alone is tried.
+/// is null for binary files and where no model is used: then the memory alone is tried, as the settings say.
 std::vector<StoredBlock> encode_blocks(std::span<const RawBlock> blocks, TextCodec* text,
                                        const EncodeSettings& settings, ThreadPool& pool);
 

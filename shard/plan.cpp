@@ -60,7 +60,7 @@ std::string source_path(const Plan& plan, const FileEntry& entry) {
 Bytes serialize_plan(const Plan& plan) {
   ByteWriter writer;
   writer.write_bytes(as_byte_span({kPlanMagic.data(), 8}));
-  writer.write(static_cast<std::uint8_t>(plan.coder));
+  writer.write(static_cast<std::uint8_t>(static_cast<int>(plan.coder) + 16 * static_cast<int>(plan.memory_coder)));
   writer.write(plan.block_bytes);
   writer.write(plan.lane_limit);
   writer.write(plan.model.numerics_version);
@@ -97,9 +97,11 @@ Plan parse_plan(ByteSpan bytes, const std::string& source) {
   if (as_string_view(reader.take(8)) != std::string_view(kPlanMagic.data(), 8))
     reader.corrupt("not a plan of this version");
   Plan plan;
-  const auto coder = reader.read<std::uint8_t>();
-  if (coder >= coder_count(kFormatVersion)) reader.corrupt("token coder does not exist");
-  plan.coder = static_cast<TokenCoder>(coder);
+  const auto coders = reader.read<std::uint8_t>();
+  if (coders % 16 >= coder_count(kFormatVersion)) reader.corrupt("token coder does not exist");
+  if (coders / 16 > static_cast<int>(MemoryCoder::kQuick)) reader.corrupt("memory coder does not exist");
+  plan.coder = static_cast<TokenCoder>(coders % 16);
+  plan.memory_coder = static_cast<MemoryCoder>(coders / 16);
   plan.block_bytes = reader.read<std::uint32_t>();
   if (plan.block_bytes < kMinBlockBytes || plan.block_bytes > kMaxBlockBytes)
     reader.corrupt("block size is outside the limits");

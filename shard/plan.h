@@ -41,10 +41,11 @@ struct PlanBlock {
 
 struct Plan {
   TokenCoder coder = TokenCoder::kMixed;
+  MemoryCoder memory_coder = MemoryCoder::kThorough;
   std::uint32_t block_bytes = kDefaultBlockBytes;  ///< No block has more.
-  ModelIdentity model;                   ///< None when no block is text, or when none is wanted.
-  std::uint32_t lane_limit = kMaxLanes;  ///< Most lanes of a block.
-  Hash16 adapter_hash{};                 ///< Of the adapter that the user gave (--adapter); zero: none.
+  ModelIdentity model;                             ///< None when no block is text, or when none is wanted.
+  std::uint32_t lane_limit = kMaxLanes;            ///< Most lanes of a block.
+  Hash16 adapter_hash{};                           ///< Of the adapter that the user gave (--adapter); zero: none.
   /// How an adapter is to be trained on the corpus, in words (docs/format.md); empty: not at all.
   std::string memorize;
   std::vector<PlanInput> inputs;

@@ -23,7 +23,8 @@ namespace fz::shard {
 
 struct EncodeSettings {
   TokenCoder coder = TokenCoder::kMixed;
-  std::uint32_t lane_limit = kMaxLanes;  ///< Most lanes of a block: bounds what a decoder needs.
+  MemoryCoder memory_coder = MemoryCoder::kThorough;  ///< Of blocks without a model.
+  std::uint32_t lane_limit = kMaxLanes;               ///< Most lanes of a block: bounds what a decoder needs.
   /// Of chunks, in tokens, at most half the context; default: what pays.
   std::optional<std::uint32_t> overlap = std::nullopt;
   Checkpoints checkpoints{};

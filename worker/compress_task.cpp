@@ -50,6 +50,7 @@ class CompressTask final : public Task {
     std::vector<shard::PredictionLog> logs;
     if (uses_model) logs = open_logs(raws);
     const shard::EncodeSettings settings{.coder = plan_.coder,
+                                         .memory_coder = plan_.memory_coder,
                                          .lane_limit = plan_.lane_limit,
                                          .checkpoints = {logs, settings_.checkpoint_after_seconds}};
     const std::vector<shard::StoredBlock> encoded = encode(raws, text, settings);

@@ -81,7 +81,8 @@ void measure_saving(const shard::Plan& plan, shard::TextCodec& codec, comm::Coll
     codec.use_adapter(with, "memorization");
     std::uint64_t sum = 0;
     if (!spans.empty()) {
-      for (const Bytes& payload : codec.encode(spans, {plan.coder, plan.lane_limit})) sum += payload.size();
+      for (const Bytes& payload : codec.encode(spans, {.coder = plan.coder, .lane_limit = plan.lane_limit}))
+        sum += payload.size();
     }
     return static_cast<float>(sum);
   };

@@ -154,24 +154,29 @@ TEST_F(Commands, BinaryCorporaNeedNoModel) {
 }
 
 TEST_F(Commands, WithoutAModelTheMemoryCodesTextToo) {
-  const auto options = std::vector<std::string>{"compress", "c", "-o", "n.fz", "--block-size", "64KiB", "-q"};
-  auto without = options;
-  without.insert(without.end(), {"--model", "none", "--check-decode"});
-  expect_success(run_tool(without, 0));
-  const auto info = nlohmann::json::parse(run_tool({"info", "n.fz", "--json"}, 0).out);
-  EXPECT_EQ(info["model"], nullptr);
-  EXPECT_EQ(info["format_version"], 2);
-  EXPECT_GE(info["codecs"]["memory"]["blocks"], 2);
-  expect_success(run_tool({"verify", "n.fz"}, 0));
-  expect_success(run_tool({"decompress", "n.fz", "-o", "out", "-q"}, 0));
-  EXPECT_TRUE(same("c", "out/c"));
-  for (const char* threads : {"1", "3"}) {
-    auto again = without;
-    again.insert(again.end(), {"--force", "--threads", threads});
-    const std::string before = test::read_text("n.fz");
-    expect_success(run_tool(again, 0));
-    EXPECT_EQ(test::read_text("n.fz"), before);
-  }
+  const std::vector<std::string> options = {"compress", "c",  "-o",      "n.fz", "--block-size",
+                                            "64KiB",    "-q", "--model", "none", "--check-decode"};
+  const auto check_with = [&](const std::vector<std::string>& more, int format_version, const std::string& codec) {
+    auto without = options;
+    without.insert(without.end(), more.begin(), more.end());
+    expect_success(run_tool(without, 0));
+    const auto info = nlohmann::json::parse(run_tool({"info", "n.fz", "--json"}, 0).out);
+    EXPECT_EQ(info["model"], nullptr);
+    EXPECT_EQ(info["format_version"], format_version);
+    EXPECT_GE(info["codecs"][codec]["blocks"], 2);
+    expect_success(run_tool({"verify", "n.fz"}, 0));
+    expect_success(run_tool({"decompress", "n.fz", "-o", "out", "-q", "--force"}, 0));
+    EXPECT_TRUE(same("c", "out/c"));
+    for (const char* threads : {"1", "3"}) {
+      auto again = without;
+      again.insert(again.end(), {"--force", "--threads", threads});
+      const std::string before = test::read_text("n.fz");
+      expect_success(run_tool(again, 0));
+      EXPECT_EQ(test::read_text("n.fz"), before);
+    }
+  };
+  check_with({}, 5, "quick");
+  check_with({"--thorough", "--force"}, 2, "memory");
 }
 
 // Versions of a tree lie further apart than a block is long, unless each file lies beside its other versions.
@@ -205,7 +210,8 @@ TEST_F(Commands, TheFormatVersionIsTheLowestThatFits) {
   };
   EXPECT_EQ(version_of({"c/a.txt"}), 4);
   for (const char* coder : {"range", "ranks", "mixed"}) EXPECT_EQ(version_of({"c/a.txt", "--coder", coder}), 4);
-  EXPECT_EQ(version_of({"c/a.txt", "--model", "none"}), 2);
+  EXPECT_EQ(version_of({"c/a.txt", "--model", "none", "--thorough"}), 2);
+  EXPECT_EQ(version_of({"c/a.txt", "--model", "none"}), 5);
   EXPECT_EQ(version_of({"c/sub/noise"}), 1);
 }
 

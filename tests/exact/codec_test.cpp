@@ -140,7 +140,7 @@ TEST_P(CodecTest, AnAdapterComesAndGoes) {
 TEST_P(CodecTest, LaneLimitIsKept) {
   LanguageModelCodec codec(small_model(), std::make_shared<ThreadPool>(1));
   const Bytes raw = sample_text(6000, 3);
-  const Bytes payload = codec.encode_one(raw, {GetParam(), 2});
+  const Bytes payload = codec.encode_one(raw, {.coder = GetParam(), .lane_limit = 2});
   EXPECT_EQ(payload[3], 1);  // log2 of the lanes, after a count of two bytes and the overlap
   EXPECT_EQ(decode(codec, payload, raw.size()), raw);
   EXPECT_EQ(codec.lane_limit(0), 1u);
@@ -199,7 +199,7 @@ TEST_P(CodecTest, ChunksMayOverlapByAnyNumberOfTokens) {
   std::vector<Bytes> payloads;
   for (std::uint32_t overlap = 0; overlap <= context / 2; ++overlap) {
     SCOPED_TRACE(overlap);
-    payloads.push_back(codec.encode_one(raw, {GetParam(), kMaxLanes, overlap}));
+    payloads.push_back(codec.encode_one(raw, {.coder = GetParam(), .overlap = overlap}));
     EXPECT_EQ(decode(codec, payloads.back(), raw.size()), raw);
   }
   EXPECT_EQ(codec.encode_one(raw, {GetParam()}), payloads[context / 8]);

@@ -3,6 +3,7 @@
 #include "shard/fallback_codecs.h"
 #include "shard/language_model_codec.h"
 #include "shard/memory_codec.h"
+#include "shard/quick_codec.h"
 #include "tests/exact/random_model.h"
 #include "tests/fuzz/fuzz_target.h"
 
@@ -30,7 +31,8 @@ std::vector<Bytes> seeds() {
   const Bytes raw = sample();
   std::vector<Bytes> inputs = {with_kind(shard::Codec::kZstd, shard::zstd_compress(raw)),
                                with_kind(shard::Codec::kBzip2, shard::bzip2_compress(raw)),
-                               with_kind(shard::Codec::kMemory, shard::memory_compress(raw))};
+                               with_kind(shard::Codec::kMemory, shard::memory_compress(raw)),
+                               with_kind(shard::Codec::kQuick, shard::quick_compress(raw))};
   for (const shard::TokenCoder coder : shard::kTokenCoders)
     inputs.push_back(with_kind(shard::model_codec(coder), codec().encode_one(raw, {coder})));
   return inputs;
@@ -38,7 +40,7 @@ std::vector<Bytes> seeds() {
 
 void use(ByteSpan input) {
   // The reader of block headers refuses other codecs.
-  if (input.empty() || input[0] > static_cast<std::uint8_t>(shard::Codec::kOverlappingMixed)) return;
+  if (input.empty() || input[0] >= shard::codec_count(shard::kFormatVersion)) return;
   const ByteSpan payload = input.subspan(1);
   const auto kind = static_cast<shard::Codec>(input[0]);
   if (kind == shard::Codec::kZstd) {
@@ -47,6 +49,8 @@ void use(ByteSpan input) {
     shard::bzip2_decompress(payload, kRawBytes, "fuzz");
   } else if (kind == shard::Codec::kMemory) {
     shard::memory_decompress(payload, kRawBytes, "fuzz");
+  } else if (kind == shard::Codec::kQuick) {
+    shard::quick_decompress(payload, kRawBytes, "fuzz");
   } else if (shard::needs_model(kind)) {
     codec().decode_one({payload, kRawBytes, kind, "fuzz"});
   }

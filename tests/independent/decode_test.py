@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """decode_test.py PROGRAM mixed|range|ranks MODEL TEXT_FILE BYTES   what the program makes of the first bytes of a text
 decode_test.py PROGRAM mixed|range|ranks random SEED             of a random model and text (random_model.py)
-decode_test.py PROGRAM memory none TEXT_FILE BYTES               of the first bytes of a text, without a model
+decode_test.py PROGRAM memory|quick none TEXT_FILE BYTES         of the first bytes of a text, without a model
 decode_test.py PROGRAM CODER+adapter …                            the same with an adapter of random integers
 decode_test.py PROGRAM memory none binary SEED                   of a random text and binary file (random_files.py)
 
@@ -18,7 +18,7 @@ import random_model
 from reference_archive import decode
 from reference_model import Model, check
 
-CODECS = {'range': 7, 'ranks': 8, 'mixed': 9, 'memory': 6}
+CODECS = {'range': 7, 'ranks': 8, 'mixed': 9, 'memory': 6, 'quick': 10}
 
 
 def write_inputs(folder, coder, model, source, size):
@@ -45,7 +45,7 @@ def main(program, coder, model, source, size=''):
     with tempfile.TemporaryDirectory() as folder:
         archive, out = (os.path.join(folder, name) for name in ('it.fz', 'out'))
         model, inputs = write_inputs(folder, coder, model, source, size)
-        arguments = [] if coder == 'memory' else ['--coder', coder]
+        arguments = {'memory': ['--thorough'], 'quick': []}.get(coder, ['--coder', coder])
         if with_adapter:
             adapter = os.path.join(folder, 'it.fza')
             random_adapter.write_adapter(adapter, Model(model), 1)

@@ -1,14 +1,16 @@
-"""Decodes blocks of the codecs 3 to 9 of an archive, a second implementation: from docs/format.md alone, on reference_model.py
-reference_adapter.py and reference_memory.py."""
+"""Decodes blocks of the codecs 3 to 10 of an archive, a second implementation: from docs/format.md alone, on reference_model.py,
+reference_adapter.py, reference_memory.py and reference_quick.py."""
 import bz2
 import struct
 
+import reference_quick
 from reference_adapter import read_adapter
 from reference_memory import Memory
 from reference_model import Chunk, check, frequencies, np, sha256
 
 RANGE, RANKS, MIXED = range(3)  # coders
-MEMORY, OVERLAPPING = 6, 7      # codecs; the latter is the first whose chunks overlap
+MEMORY, QUICK = 6, 10           # codecs without a model
+OVERLAPPING = 7                 # the first codec whose chunks overlap
 
 
 def coder_of(codec):
@@ -163,6 +165,12 @@ def decode_memory_block(payload, size):
     return bytes(memory.symbols), lanes
 
 
+def decode_quick_block(payload, size):
+    """The raw bytes of a block of codec 10."""
+    check(payload[0] == 0, 'no such kind of payload')
+    return reference_quick.code(size, RangeDecoder(payload[1:]).decision)
+
+
 def check_model(model, header):
     """Of an archive with blocks of the language model: is it the right one?"""
     coder, numerics, context, weights, tokenizer = header
@@ -178,7 +186,7 @@ def decode(archive_path, model, out_path):
         archive = file.read()
     header, footer = archive[:104], archive[-88:]
     magic, version, coder, _, numerics, context, _, adapter_bytes, weights, tokenizer = struct.unpack('<8sHBBIIIQ32s32s', header[:96])
-    check(magic == b'\x89FZD\r\n\x1a\n' and version in (1, 2, 3, 4) and header[96:] == sha256(header[:96])[:8], 'bad header')
+    check(magic == b'\x89FZD\r\n\x1a\n' and version in (1, 2, 3, 4, 5) and header[96:] == sha256(header[:96])[:8], 'bad header')
     uses_model = context > 0
     if uses_model:
         check_model(model, (coder, numerics, context, weights, tokenizer))
@@ -198,9 +206,11 @@ def decode(archive_path, model, out_path):
         check(block_id == block and raw_offset == len(corpus), 'a block out of order')
         payload = archive[offset + 56:offset + 56 + payload_bytes]
         check(payload_check == sha256(payload)[:8], 'bad payload')
-        check(codec == MEMORY or uses_model and 3 <= codec <= OVERLAPPING + MIXED and coder_of(codec) == coder, 'a block of codec %d, which is not decoded here' % codec)
+        check(codec in (MEMORY, QUICK) or uses_model and 3 <= codec <= OVERLAPPING + MIXED and coder_of(codec) == coder, 'a block of codec %d, which is not decoded here' % codec)
         if codec == MEMORY:
             raw, lanes = decode_memory_block(payload, raw_bytes)
+        elif codec == QUICK:
+            raw, lanes = decode_quick_block(payload, raw_bytes), 1
         else:
             raw, lanes = decode_model_block(model, codec, payload, context)
         check(len(raw) == raw_bytes and sha256(raw)[:16] == raw_hash, 'block %d decodes to other bytes' % block)
@@ -209,8 +219,8 @@ def decode(archive_path, model, out_path):
         print('block %d: codec %d, %d bytes, lanes: %d: hash agrees' % (block, codec, raw_bytes, lanes))
     check(offset == end and len(corpus) == corpus_bytes, 'the blocks do not fill their place')
     codecs = {codec for codec, _ in blocks}
-    check((codecs != {MEMORY}) == uses_model, 'a model in the header that no block has')
-    lowest = 4 if max(codecs) >= OVERLAPPING else 3 if adapter_bytes else 2 if max(codecs) >= 5 else 1
+    check(bool(codecs - {MEMORY, QUICK}) == uses_model, 'a model in the header that no block has')
+    lowest = 5 if QUICK in codecs else 4 if max(codecs) >= OVERLAPPING else 3 if adapter_bytes else 2 if max(codecs) >= 5 else 1
     check(version == lowest, 'not the lowest version that has these codecs')
     with open(out_path, 'wb') as file:
         file.write(corpus)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Made the golden archives of format versions 1 to 4, numerics version 1, memory version 1. The files of a version are from a
+# Made the golden archives of format versions 1 to 5, numerics version 1, memory version 1, quick memory version 1. The files of a version are from a
 # program that had no later one. Not run again for a released version: its files stay as they are. A new
 # version gets files of its own beside them.
 #   make.sh PROGRAM OUTPUT_DIR
@@ -51,10 +51,12 @@ rm adapter.fza
 "$program" compress golden -o "$output/v4-mixed.fz" -q --force
 "$program" compress golden -o "$output/v4-second-default.fz" -q --force  # of that model; all others are of the first
 "$program" compress golden -o "$output/v4-third-default.fz" -q --force
-# Several chunks and lanes; of versions 1, 2 and 4.
+"$program" compress golden -o "$output/v5-quick.fz" -q --force --model none
+# Several chunks and lanes; of versions 1, 2, 4 and 5.
 mkdir -p "$output/long"
 cat "$tests/../docs/format.md" "$tests/../docs/numerics.md" | head -c 50000 > long.txt
 for coder in range mixed; do "$program" compress long.txt -o "$output/long/v4-$coder.fz" -q --force --coder $coder; done
+"$program" compress long.txt -o "$output/long/v5-quick.fz" -q --force --model none
 sha256sum long.txt > "$output/long/SHA256SUMS"
 rm long.txt
 (find golden -type f | LC_ALL=C sort | xargs sha256sum) > "$output/SHA256SUMS"

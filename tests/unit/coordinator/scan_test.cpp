@@ -232,6 +232,11 @@ TEST(Planning, DifferencesAreNamed) {
   options.coder = shard::TokenCoder::kRanks;
   EXPECT_EQ(plan_difference(plan, make_plan(scanned({{"a", 500}, {"b", 500}}), options)),
             "it was begun with another --coder");
+  PlanOptions quick;
+  quick.memory_coder = shard::MemoryCoder::kQuick;
+  const shard::Plan quick_plan = make_plan(scanned({{"a", 500}, {"b", 500}}), quick);
+  EXPECT_EQ(plan_difference(plan, quick_plan), "it was begun with --thorough");
+  EXPECT_EQ(plan_difference(quick_plan, plan), "it was begun without --thorough");
   shard::Plan other = plan;
   other.model.weights_hash.fill(9);
   EXPECT_EQ(plan_difference(plan, other), "it was begun with another model");

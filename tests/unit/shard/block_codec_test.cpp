@@ -20,6 +20,12 @@ StoredBlock encode(const Bytes& raw, TextCodec* text, TokenCoder coder = TokenCo
   return test::encode_one_block({BlockId{3}, 4096, raw}, text, coder);
 }
 
+StoredBlock encode_quickly(const Bytes& raw) {
+  ThreadPool pool(1);
+  const RawBlock block{BlockId{3}, 4096, raw};
+  return std::move(encode_blocks({&block, 1}, nullptr, {.memory_coder = MemoryCoder::kQuick}, pool).front());
+}
+
 TEST(FallbackCodecs, RoundTrip) {
   for (const std::string& text : {std::string("x"), test::make_text(1, 100000), test::make_noise(2, 5000)}) {
     const Bytes raw = bytes_of(text);
@@ -52,6 +58,8 @@ TEST(BlockCodec, TheSmallestWins) {
   const std::string noise = test::make_noise(6, 30000);
   EXPECT_EQ(encode(bytes_of(noise + noise), nullptr).header.codec, Codec::kZstd);
   EXPECT_EQ(encode(bytes_of(test::make_text(5, 60000)), nullptr).header.codec, Codec::kMemory);
+  EXPECT_EQ(encode_quickly(bytes_of(test::make_text(5, 60000))).header.codec, Codec::kQuick);
+  EXPECT_EQ(encode_quickly(bytes_of(noise + noise)).header.codec, Codec::kZstd);
   for (const std::string& raw : {test::make_text(5, 60000), test::make_noise(5, 60000), std::string(7, 'x')}) {
     const StoredBlock block = encode(bytes_of(raw), &text);
     EXPECT_LE(block.payload.size(), zstd_compress(bytes_of(raw)).size());
@@ -66,6 +74,7 @@ TEST(BlockCodec, RoundTripOfEveryCodec) {
        {test::make_text(9, 70000), test::make_noise(9, 999), std::string(5000, 'a'), std::string("\0", 1)}) {
     const StoredBlock block = encode(bytes_of(raw), &text);
     EXPECT_EQ(decode_block(block, &text, "a.fz"), bytes_of(raw));
+    EXPECT_EQ(decode_block(encode_quickly(bytes_of(raw)), nullptr, "a.fz"), bytes_of(raw));
   }
 }
 

@@ -10,6 +10,7 @@ namespace {
 Plan sample_plan() {
   Plan plan;
   plan.coder = TokenCoder::kRanks;
+  plan.memory_coder = MemoryCoder::kQuick;
   plan.model.weights_hash.fill(4);
   plan.inputs = {{"c", "/somewhere/c"}};
   FileEntry directory;
@@ -27,6 +28,7 @@ TEST(Plan, RoundTrip) {
   const Plan plan = sample_plan();
   const Plan again = parse_plan(serialize_plan(plan), "plan");
   EXPECT_EQ(again.coder, plan.coder);
+  EXPECT_EQ(again.memory_coder, plan.memory_coder);
   EXPECT_EQ(again.block_bytes, plan.block_bytes);
   EXPECT_EQ(again.model, plan.model);
   EXPECT_EQ(again.inputs, plan.inputs);
