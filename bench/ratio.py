@@ -41,6 +41,7 @@ VARIANTS = [
     Variant("both", "fz-dist", []),
     Variant("model", "fz-dist --coder range", ["--coder", "range"]),
     Variant("memory", "fz-dist --model none", ["--model", "none"], needs_model=False),
+    Variant("thorough", "fz-dist --model none --thorough", ["--model", "none", "--thorough"], needs_model=False),
     Variant("ranks", "fz-dist --coder ranks", ["--coder", "ranks"]),
 ]
 
