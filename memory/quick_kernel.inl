@@ -1,6 +1,6 @@
-// The quick memory's loop (docs/numerics.md, part IV), compiled once for each CPU level. As in memory_kernels.inl, nothing
-// from outside this file may be inline here but what always is. It keeps to one thought: what a decision needs from far
-// away is fetched a decision earlier, for the bit that is then expected.
+// The quick memory's loop (docs/numerics.md, part IV), compiled once for each CPU level. As in memory_kernels.inl,
+// nothing from outside this file may be inline here but what always is. It keeps to one thought: what a decision needs
+// from far away is fetched a decision earlier, for the bit that is then expected.
 namespace {
 
 using fz::memory::BitHistory;
@@ -11,6 +11,8 @@ using fz::memory::kLogistic;
 using fz::memory::kMaxLogit;
 using fz::memory::kMaxWeight;
 using fz::memory::kQuickContexts;
+using fz::memory::kQuickKnotDistance;
+using fz::memory::kQuickKnots;
 using fz::memory::QuickBucket;
 using fz::memory::QuickState;
 using fz::memory::QuickText;
@@ -22,17 +24,31 @@ constexpr int kFirstRate = 248;  // besides, falling to the half at kRateHalf
 constexpr int kRateHalf = 2048;
 constexpr std::uint32_t kShortestMatch = 6;
 constexpr std::uint32_t kNoneAbove = 256;
+constexpr int kBias = 256;
 constexpr int kOrderOfMatch = 4;  // the context that hashes as many bytes as the shortest match has
 
 struct QuickHashes {
   std::uint32_t of[kQuickContexts];
 };
 
-/// The histories at one decision, and what they and the match say.
-struct QuickInputs {
+/// The byte that the match expects.
+struct QuickExpected {
+  bool is_there;
+  std::uint32_t byte;
+  int length_class;
+};
+
+/// One bit: what was asked for it, and said.
+struct QuickDecision {
+  std::uint32_t node;
   BitHistory histories[kQuickContexts];
   Eight probabilities;
-  Eight logits[2];
+  Eight inputs[2];  // logits; behind the contexts the match and the bias
+  bool match_fits;
+  unsigned expected_bit;
+  Eight* weights[2];
+  int outputs[2];  // logits of the mixers
+  std::int32_t* nearest_knot;
 };
 
 std::int32_t learnt(std::int32_t probability, unsigned bit, int shift) {
@@ -135,22 +151,89 @@ void update_match(QuickState& state, const std::uint8_t* bytes, std::uint32_t ha
   place = position;
 }
 
-/// Half of the mix: the logit that a set of weights makes of the inputs.
-int mix(const Eight* weights, const QuickInputs& inputs) {
-  const Eight sums = ((weights[0] * inputs.logits[0]) >> 5) + ((weights[1] * inputs.logits[1]) >> 5);
+/// The logit that a set of weights makes of the inputs.
+int mix(const Eight* weights, const Eight* inputs) {
+  const Eight sums = ((weights[0] * inputs[0]) >> 5) + ((weights[1] * inputs[1]) >> 5);
   return limited(((sums[0] + sums[4]) + (sums[1] + sums[5]) + ((sums[2] + sums[6]) + (sums[3] + sums[7]))) >> 11);
 }
 
-void train(Eight* weights, const QuickInputs& inputs, int logit, unsigned bit, int rate) {
+void train(Eight* weights, const Eight* inputs, int logit, unsigned bit, int rate) {
   const int error = (bit != 0 ? 65536 : 0) - kLogistic.squash[logit + kMaxLogit];
   const int gradient = (error * rate + 2048) >> 12;
   constexpr Eight kMost = {kMaxWeight, kMaxWeight, kMaxWeight, kMaxWeight,
                            kMaxWeight, kMaxWeight, kMaxWeight, kMaxWeight};
   for (int half = 0; half < 2; ++half) {
-    Eight changed = weights[half] + ((inputs.logits[half] * gradient + 128) >> 8);
+    Eight changed = weights[half] + ((inputs[half] * gradient + 128) >> 8);
     changed = changed > kMost ? kMost : changed;
     weights[half] = changed < -kMost ? -kMost : changed;
   }
+}
+
+/// What the contexts and the match say of the bit at `level`.
+void ask(const QuickState& state, BitHistory* const* nodes, const QuickExpected& expected, int level,
+         std::uint32_t path, QuickDecision& decision) {
+  const std::uint32_t first_node = (1u << level % 4) - 1;
+  decision.node = first_node + (path & first_node);
+  const auto probability = [&](int i) {
+    decision.histories[i] = nodes[i][decision.node];
+    return state.history_maps[i][decision.histories[i]];
+  };
+  const auto logit = [&](std::int32_t p) { return std::int32_t{state.stretch[p >> 19]}; };
+  // From registers into registers: vectors loaded from what was just stored would have to wait.
+  const std::int32_t p0 = probability(0), p1 = probability(1), p2 = probability(2), p3 = probability(3),
+                     p4 = probability(4), p5 = probability(5), p6 = probability(6), p7 = probability(7);
+  decision.probabilities = Eight{p0, p1, p2, p3, p4, p5, p6, p7};
+  decision.inputs[0] = Eight{logit(p0), logit(p1), logit(p2), logit(p3), logit(p4), logit(p5), logit(p6), logit(p7)};
+
+  decision.match_fits = expected.is_there && (expected.byte | 256) >> (8 - level) == path;
+  decision.expected_bit = expected.byte >> (7 - level) & 1;
+  int match_logit = 0;
+  if (decision.match_fits) {
+    match_logit = logit(state.match_map[expected.length_class]);
+    if (decision.expected_bit == 0) match_logit = -match_logit;
+  }
+  decision.inputs[1] = Eight{match_logit, kBias};
+}
+
+/// The probability of a one, in units of 1/65536.
+int combine_answers(QuickState& state, const QuickExpected& expected, int level, std::uint32_t path,
+                    QuickDecision& decision) {
+  int known = 0;
+  for (int i = 1; i < kQuickContexts; ++i) known += decision.histories[i] != 0;
+  const int match_state = !decision.match_fits         ? 0
+                          : expected.length_class < 15 ? 1
+                          : expected.length_class < 24 ? 2
+                                                       : 3;
+  const int level_class = level == 0 ? 0 : level < 3 ? 1 : level < 5 ? 2 : 3;
+  decision.weights[0] = state.mixers[0][path];
+  decision.weights[1] = state.mixers[1][(match_state * 8 + known) * 4 + level_class];
+  for (int i = 0; i < 2; ++i) decision.outputs[i] = mix(decision.weights[i], decision.inputs);
+  const int mixed = (decision.outputs[0] + decision.outputs[1]) >> 1;
+
+  const int place = mixed + kQuickKnots / 2 * kQuickKnotDistance;
+  const int offset = place & (kQuickKnotDistance - 1);
+  const std::uint32_t last = state.text.last_bytes & 255;
+  std::int32_t* const knot = &state.refinements[combine(last, path) & 4095][place / kQuickKnotDistance];
+  decision.nearest_knot = &knot[offset >= kQuickKnotDistance / 2];
+  const int refined = ((knot[0] >> 15) * (kQuickKnotDistance - offset) + (knot[1] >> 15) * offset) / kQuickKnotDistance;
+  const int one = (kLogistic.squash[mixed + kMaxLogit] + refined + 1) >> 1;
+  return one < 1 ? 1 : one > 65535 ? 65535 : one;
+}
+
+void learn(QuickState& state, BitHistory* const* nodes, const QuickExpected& expected, QuickDecision& decision,
+           unsigned bit, int rate) {
+  for (int i = 0; i < 2; ++i) train(decision.weights[i], decision.inputs, decision.outputs[i], bit, rate);
+  decision.probabilities += ((bit != 0 ? INT32_MAX : 0) - decision.probabilities) >> kMapShift;
+  for (int i = 0; i < kQuickContexts; ++i) {
+    const BitHistory history = decision.histories[i];
+    nodes[i][decision.node] = kBitHistories.next[history][bit];
+    state.history_maps[i][history] = decision.probabilities[i];
+  }
+  if (decision.match_fits) {
+    std::int32_t& map = state.match_map[expected.length_class];
+    map = learnt(map, bit == decision.expected_bit, kMapShift);
+  }
+  *decision.nearest_knot = learnt(*decision.nearest_knot, bit, kRefinementShift);
 }
 
 void code_quickly(QuickState& state, std::uint8_t* bytes, std::uint32_t end, fz::memory::QuickDecide decide,
@@ -161,87 +244,35 @@ void code_quickly(QuickState& state, std::uint8_t* bytes, std::uint32_t end, fz:
   while (text.position < end) {
     const std::uint32_t position = text.position;
     const int rate = kRate + kFirstRate * kRateHalf / static_cast<int>(kRateHalf + position);
-    const std::uint32_t last = text.last_bytes & 255;
     const bool has_match = state.match_length > 0;
-    const std::uint32_t expected_byte = has_match ? bytes[state.match_position] : 0;
-    const int expected_class = match_class(state.match_length);
+    const QuickExpected expected = {has_match, has_match ? bytes[state.match_position] : 0u,
+                                    match_class(state.match_length)};
     BitHistory* nodes[kQuickContexts];
     QuickText next_text;
     QuickHashes next_hashes;
-    unsigned next_byte = 0;
+    std::uint8_t next_byte = 0;
     std::uint32_t path = 1;
     for (int level = 0; level < 8; ++level) {
       if (level % 4 == 0) {
         for (int i = 0; i < kQuickContexts; ++i)
           nodes[i] = open_bucket(state.buckets[i], state.bucket_shift, hash_of_path(hashes.of[i], path));
       }
-      const std::uint32_t node = level < 4 ? path - 1 : (path & ((1u << (level - 4)) - 1)) + (1u << (level - 4)) - 1;
-      QuickInputs inputs;
-      const auto probability = [&](int i) {
-        inputs.histories[i] = nodes[i][node];
-        return state.history_maps[i][inputs.histories[i]];
-      };
-      const auto logit = [&](std::int32_t p) { return std::int32_t{state.stretch[p >> 19]}; };
-      const std::int32_t p0 = probability(0), p1 = probability(1), p2 = probability(2), p3 = probability(3),
-                         p4 = probability(4), p5 = probability(5), p6 = probability(6), p7 = probability(7);
-      inputs.probabilities = Eight{p0, p1, p2, p3, p4, p5, p6, p7};
-      inputs.logits[0] =
-          Eight{logit(p0), logit(p1), logit(p2), logit(p3), logit(p4), logit(p5), logit(p6), logit(p7)};
-      int known = 0;
-      for (int i = 1; i < kQuickContexts; ++i) known += inputs.histories[i] != 0;
-
-      const bool match_fits = has_match && (expected_byte | 256) >> (8 - level) == path;
-      const unsigned expected_bit = expected_byte >> (7 - level) & 1;
-      int match_logit = 0;
-      int match_state = 0;
-      if (match_fits) {
-        match_logit = logit(state.match_map[expected_class]);
-        if (expected_bit == 0) match_logit = -match_logit;
-        match_state = expected_class < 15 ? 1 : expected_class < 24 ? 2 : 3;
-      }
-      inputs.logits[1] = Eight{match_logit, 256};
-
-      const int level_class = level == 0 ? 0 : level < 3 ? 1 : level < 5 ? 2 : 3;
-      Eight* const first_weights = state.mixers[0][path];
-      Eight* const second_weights = state.mixers[1][(match_state * 8 + known) * 4 + level_class];
-      const int first = mix(first_weights, inputs);
-      const int second = mix(second_weights, inputs);
-      const int mixed = (first + second) >> 1;
-      const int place = mixed + fz::memory::kQuickKnots / 2 * fz::memory::kQuickKnotDistance;
-      const int offset = place & (fz::memory::kQuickKnotDistance - 1);
-      std::int32_t* const knot = &state.refinements[combine(last, path) & 4095][place / fz::memory::kQuickKnotDistance];
-      const int refined = ((knot[0] >> 15) * (256 - offset) + (knot[1] >> 15) * offset) >> 8;
-      int one = (kLogistic.squash[mixed + kMaxLogit] + refined + 1) >> 1;
-      one = one < 1 ? 1 : one > 65535 ? 65535 : one;
-
+      QuickDecision decision;
+      ask(state, nodes, expected, level, path, decision);
+      const int one = combine_answers(state, expected, level, path, decision);
       const std::uint32_t expected_path = path * 2 + (one >= 32768);
       if (level == 3) prefetch(state, hashes, expected_path);
       if (level == 7) {
-        next_byte = expected_path & 255;
+        next_byte = static_cast<std::uint8_t>(expected_path);
         next_text = text;
-        bytes[position] = static_cast<std::uint8_t>(next_byte);
-        advance(next_text, bytes[position]);
+        bytes[position] = next_byte;
+        advance(next_text, next_byte);
         hash_contexts(next_text, bytes, next_hashes);
         prefetch(state, next_hashes, 1);
         __builtin_prefetch(&state.places[next_hashes.of[kOrderOfMatch] >> state.place_shift]);
       }
       const unsigned bit = decide(coder, static_cast<std::uint16_t>(65536 - one));
-
-      train(first_weights, inputs, first, bit, rate);
-      train(second_weights, inputs, second, bit, rate);
-      const std::int32_t target = bit != 0 ? INT32_MAX : 0;
-      inputs.probabilities += (target - inputs.probabilities) >> kMapShift;
-      for (int i = 0; i < kQuickContexts; ++i) {
-        const BitHistory history = inputs.histories[i];
-        nodes[i][node] = kBitHistories.next[history][bit];
-        state.history_maps[i][history] = inputs.probabilities[i];
-      }
-      if (match_fits) {
-        std::int32_t& map = state.match_map[expected_class];
-        map = learnt(map, bit == expected_bit, kMapShift);
-      }
-      std::int32_t& nearest = knot[offset >= 128];
-      nearest = learnt(nearest, bit, kRefinementShift);
+      learn(state, nodes, expected, decision, bit, rate);
       path = path * 2 + bit;
     }
     const auto byte = static_cast<std::uint8_t>(path);
