@@ -86,7 +86,7 @@ Run run_from(std::size_t begin, const StreamOrder& order, const std::vector<shar
 std::uint32_t block_bytes_for(const Run& run, const PlanOptions& options) {
   constexpr std::uint64_t kFilesOfBlock = 8;
   if (run.files < 2 || run.bytes <= options.block_bytes) return options.block_bytes;
-  const std::uint64_t wanted = kFilesOfBlock * (run.bytes / run.files);
+  const std::uint64_t wanted = (kFilesOfBlock * run.bytes + run.files - 1) / run.files;  // all of so many, to the byte
   return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(
       wanted, options.block_bytes, std::max(options.block_bytes, options.similar_block_bytes)));
 }

@@ -209,6 +209,12 @@ TEST(Planning, LargeFilesThatResembleEachOtherShareABlock) {
   PlanOptions chosen;
   chosen.similar_block_bytes = chosen.block_bytes;  // as --block-size does
   EXPECT_EQ(sizes(make_plan(result, chosen)), std::vector<std::uint32_t>(4, 4 << 20));
+  // Eight fit, whatever the remainders of their sizes.
+  std::vector<std::pair<std::string, std::uint64_t>> eight;
+  for (char name = 'a'; name <= 'h'; ++name) eight.emplace_back(std::string(1, name), kMiB + (name - 'a') % 5);
+  ScanResult versions = scanned(eight);
+  for (Sketch& sketch : versions.sketches) sketch = {1, 2, 3, 4};
+  EXPECT_EQ(make_plan(versions, {}).blocks.size(), 1u);
   // Of many small files a few suffice.
   std::vector<std::pair<std::string, std::uint64_t>> files;
   for (char name = 'a'; name <= 'z'; ++name) files.emplace_back(std::string(1, name), kMiB / 2);
