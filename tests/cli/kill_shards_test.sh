@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../support/script.sh"
 make_corpus c "$program"
 seed_random
-options="-q --block-size 64KiB --model none"
+options="-q --block-size 64KiB --model none --thorough"
 "$program" compress c -o reference.fz $options || die "reference"
 
 shards=4

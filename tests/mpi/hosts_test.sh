@@ -6,7 +6,7 @@
 start_hosts 3
 mkdir c
 for i in $(seq 24); do cat "$docs"/*.md "$docs"/adr/*.md | tail -c +$((i * 4777)) | head -c 60000 > c/text-$i; done
-blocks="--model none --block-size 64KiB"
+blocks="--model none --thorough --block-size 64KiB"
 "$program" compress c -o plain.fz $blocks -q || die "plain command"
 # Two ranks on each host, or one.
 pairs="--host node1:2,node2:2,node3:2"

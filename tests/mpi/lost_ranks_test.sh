@@ -6,8 +6,8 @@ need_mpirun
 mkdir c
 for i in $(seq 20); do cat "$docs"/*.md "$docs"/adr/*.md | tail -c +$((i * 7777)) > c/text-$i; done
 work_options="--model none --rank-timeout 2 --threads 1"
-options="$work_options --block-size 64KiB -v"
-"$program" compress c -o plain.fz --model none --block-size 64KiB -q || die "plain command"
+options="$work_options --thorough --block-size 64KiB -v"
+"$program" compress c -o plain.fz --model none --thorough --block-size 64KiB -q || die "plain command"
 
 # start MODE COMMAND...: under mpirun with 4 ranks, in the background; sets `job`. Nothing here takes two minutes: a hang is a failure.
 start() {
@@ -83,6 +83,6 @@ signal_rank KILL 0
 wait $job
 [ ! -e headless.fz ] || die "an archive without a coordinator"
 said 'nothing heard of rank 0 for 10 s; run the same command again to resume'
-patiently "$program" compress c -o headless.fz --model none --block-size 64KiB 2> log > /dev/null || die "resume: $(cat log)"
+patiently "$program" compress c -o headless.fz --model none --thorough --block-size 64KiB 2> log > /dev/null || die "resume: $(cat log)"
 said 'resuming: '
 cmp plain.fz headless.fz || die "resumed: the archive differs"

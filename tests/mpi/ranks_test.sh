@@ -78,7 +78,7 @@ cmp plain.fz killed.fz || die "the archive resumed on other ranks differs"
 
 # A scheduler's warning before the time limit reaches every rank; the job ends with the code that asks for a requeue.
 head -c 1500000 "$program" > large
-options="-q --block-size 64KiB --model none"
+options="-q --block-size 64KiB --model none --thorough"
 "${mpirun[@]}" -n 3 "$program" compress large -o warned.fz $options --threads 1 --log-file log --log-level debug > /dev/null 2> err &
 pid=$!
 at_work() { grep -l 'compresses .* blocks' log log.1 log.2 2> /dev/null | wc -l; }

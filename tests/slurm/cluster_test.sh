@@ -58,7 +58,7 @@ expect_same() {
 
 make_corpus c "$program"
 head -c 4000000 "$program" | tail -c 2200000 > c/large
-options="--model none --block-size 64KiB"
+options="--model none --thorough --block-size 64KiB"
 "$program" compress c -o plain.fz $options > plain.out || die "plain"
 cat plain.out
 
