@@ -43,20 +43,16 @@ class Shape(NamedTuple):
 
 SHAPES = [
     Shape("as the default"),
-    Shape("4,096 tokens", vocabulary=4096),
-    Shape("16,384 tokens", vocabulary=16384),
+    Shape("4096 tokens", vocabulary=4096),
+    Shape("16384 tokens", vocabulary=16384),
     Shape("deeper: 11 × 192", layers=11, width=192, heads=3, kv_heads=3, feed_forward=512),
     Shape("wider: 3 × 384", layers=3, width=384, heads=6, kv_heads=6, feed_forward=1024),
     Shape("1 key/value head of 4", kv_heads=1, feed_forward=832),
     Shape("context 256", context=256),
-    Shape("context 1,024", context=1024),
+    Shape("context 1024", context=1024),
     Shape("smaller: 4 × 192", layers=4, width=192, heads=3, kv_heads=3, feed_forward=512),
     Shape("larger: 8 × 320", layers=8, width=320, heads=5, kv_heads=5, feed_forward=896),
 ]
-
-
-def note(text):
-    print(f"shapes.py: {text}", file=sys.stderr, flush=True)
 
 
 def call(arguments, *words):
@@ -77,7 +73,7 @@ def train(arguments, shape, weights):
     if os.path.exists(output):
         return
     tokens = arguments.tokens * SHAPES[0].multiply_adds() // shape.multiply_adds()
-    note(f"{shape.name}: {shape.parameters() / 1e6:.1f} M parameters, {tokens / 1e6:.2f} million tokens")
+    ratio.note(f"{shape.name}: {shape.parameters() / 1e6:.1f} M parameters, {tokens / 1e6:.2f} million tokens")
     chunks = arguments.batch_tokens // shape.context
     call(arguments, "model", "train", *arguments.texts, *weights, "-o", output, "--tokenizer", tokenizer,
          "--budget", f"{tokens // 1000}ktok", "--layers", str(shape.layers), "--width", str(shape.width), "--heads", str(shape.heads),
@@ -87,22 +83,18 @@ def train(arguments, shape, weights):
 
 def measure(arguments, shape, samples):
     """Bits a byte alone, bits a byte with the memory, KB/s in, KB/s out."""
-    options = SimpleNamespace(program=arguments.program, model=os.path.join(directory_of(arguments, shape), "model.fzm"), threads=0,
-                              options=[], speed=True)
-    raw = sum(sample.raw_bytes for sample in samples)
-    total = {}
+    table, totals = ratio.Table(samples), {}
     for variant in ratio.VARIANTS:
         if variant.key not in ("both", "model"):
             continue
-        results = []
+        options = SimpleNamespace(program=arguments.program, model=os.path.join(directory_of(arguments, shape), "model.fzm"), threads=0,
+                                  options=[], speed=variant.key == "both")
         for sample in samples:
             with tempfile.TemporaryDirectory(prefix="fz-bench-") as scratch:
-                results.append(ratio.measure_fz(sample, variant, options, scratch))
-        total[variant.key] = ratio.Result(*(sum(figures) for figures in zip(*((r.packed_bytes, r.pack_seconds, r.unpack_seconds)
-                                                                              for r in results))))
-    both = total["both"]
-    return [8 * total["model"].packed_bytes / raw, 8 * both.packed_bytes / raw, raw / 1000 / both.pack_seconds,
-            raw / 1000 / both.unpack_seconds]
+                table.results[sample.name, variant.name] = ratio.measure_fz(sample, variant, options, scratch)
+        totals[variant.key] = table.total(variant.name)
+    alone, both, raw = totals["model"], totals["both"], table.raw_bytes
+    return [8 * alone.packed_bytes / raw, 8 * both.packed_bytes / raw, raw / 1000 / both.pack_seconds, raw / 1000 / both.unpack_seconds]
 
 
 def parse_arguments(argv):
@@ -114,12 +106,13 @@ def parse_arguments(argv):
     parser.add_argument("--tokens", type=int, default=2_500_000, help="that the first shape is trained on; default: 2500000")
     parser.add_argument("--batch-tokens", type=int, default=4096, help="of a step; default: 4096")
     parser.add_argument("--limit-bytes", type=int, default=100_000, metavar="N", help="of each category; default: 100000")
-    parser.add_argument("--only", default="", metavar="NAME;NAME", help="these shapes only")
+    parser.add_argument("--only", default="", metavar="NAME,NAME", help="these shapes only")
     parser.add_argument("--program", default=os.path.join(ratio.ROOT, "build", "fz-dist"), help="default: build/fz-dist")
     parser.add_argument("--output", default="", metavar="FILE", help="also write the table into this Markdown file")
     arguments = parser.parse_args(argv)
     arguments.program = os.path.abspath(arguments.program)
-    arguments.shapes = [shape for shape in SHAPES if not arguments.only or shape.name in arguments.only.split(";")]
+    only = ratio.chosen("--only", arguments.only, [shape.name for shape in SHAPES])
+    arguments.shapes = [shape for shape in SHAPES if not only or shape.name in only]
     if arguments.output:
         ratio.split_at_section(arguments.output, "shapes")  # said now, not after a run of hours
     return arguments
@@ -137,7 +130,7 @@ def main(argv):
         alone, both, pack, unpack = measure(arguments, shape, samples)
         rows.append([shape.name, f"{shape.parameters() / 1e6:.1f}", f"{shape.multiply_adds() / 1e6:.1f}", f"{alone:.3f}", f"{both:.3f}",
                      f"{pack:.0f}", f"{unpack:.0f}"])
-        note(" ".join(rows[-1]))
+        ratio.note(" ".join(rows[-1]))
     header = ["", "million parameters", "million multiply-adds a token", "alone, bits/byte", "with the memory", "KB/s in", "KB/s out"]
     command = shlex.join(ratio.without_places(word) for word in argv)
     text = "\n\n".join([ratio.machine(arguments.program), f"`bench/shapes.py {command}`", ratio.markdown(header, rows)])

@@ -74,11 +74,7 @@ class LaneText {
   /// Returns whether the byte ends a line.
   bool read(std::uint8_t byte) {
     last_bytes_ = last_bytes_ << 8 | byte;
-    const bool is_upper = byte >= 'A' && byte <= 'Z';
-    if (is_upper || (byte >= 'a' && byte <= 'z') || byte >= 128) {
-      word_ = combine(word_ + 1, is_upper ? byte + 32u : byte);
-      return false;
-    }
+    if (extend_word(word_, byte)) return false;
     if (word_ != 0) previous_word_ = word_;
     word_ = 0;
     switch (byte) {

@@ -6,6 +6,7 @@ namespace {
 using fz::memory::BitHistory;
 using fz::memory::combine;
 using fz::memory::Eight;
+using fz::memory::extend_word;
 using fz::memory::kBitHistories;
 using fz::memory::kLogistic;
 using fz::memory::kMaxLogit;
@@ -80,11 +81,7 @@ void advance(QuickText& text, std::uint8_t byte) {
   if (text.position == text.line_begin) text.first_of_line = byte;
   ++text.position;
   text.last_bytes = text.last_bytes << 8 | byte;
-  const bool is_upper = byte >= 'A' && byte <= 'Z';
-  if (is_upper || (byte >= 'a' && byte <= 'z') || byte >= 128) {
-    text.word = combine(text.word + 1, is_upper ? byte + 32u : byte);
-    return;
-  }
+  if (extend_word(text.word, byte)) return;
   if (text.word != 0) text.previous_word = text.word;
   text.word = 0;
   if (byte != '\n') return;
