@@ -2,7 +2,7 @@
 
 #include "base/display.h"
 #include "cli/progress.h"
-#include "cli/training_budget.h"
+#include "cli/training_options.h"
 #include "model/adapter.h"
 #include "model/train/load_trainer.h"
 #include "shard/adapter_format.h"
@@ -36,7 +36,7 @@ double alpha_of(const MemorizeOptions& options) {
   return options.alpha > 0 ? options.alpha : 2.0 * options.rank;
 }
 
-worker::MemorizeSettings settings_of(const MemorizeOptions& options, int threads) {
+worker::MemorizeSettings settings_of(const MemorizeOptions& options, int threads, int rank_on_node) {
   worker::MemorizeSettings settings;
   settings.mode = options.mode == "on" ? worker::Memorize::kOn : worker::Memorize::kAuto;
   if (!options.budget.empty()) settings.pass.budget = parse_budget(options.budget);
@@ -47,6 +47,8 @@ worker::MemorizeSettings settings_of(const MemorizeOptions& options, int threads
   settings.trainer.products_mask = targets_of(options);
   settings.trainer.base_bits = options.base_bits;
   settings.trainer.seed = options.seed;
+  settings.trainer.device = parse_device(options.device);
+  settings.trainer.rank_on_node = rank_on_node;
   settings.trainer.threads = threads;
   return settings;
 }
@@ -104,6 +106,7 @@ void add_memorize_options(CLI::App& command, MemorizeOptions& options) {
   command.add_option("--base-bits", options.base_bits, "Bits of the frozen weights while training: 8 (default) or 4")
       ->type_name("8|4")
       ->check(CLI::IsMember({8, 4}));
+  add_device_option(command, "--memorize-device", options.device);
 }
 
 std::string memorize_text(const MemorizeOptions& options, const shard::Plan& plan, const shard::TextCodec& codec) {
@@ -138,7 +141,8 @@ Bytes Memorization::make_adapter(const std::filesystem::path& job_directory, con
   // A slow rank may take its time for a step, and rank 0 for the samples.
   const std::unique_ptr<comm::Collective> collective =
       context_.world.collective(kPatienceOfCollective * work_.rank_timeout_seconds);
-  return worker::make_job_adapter(job_directory, plan, codec, *collective, settings_of(options_, threads), hooks);
+  return worker::make_job_adapter(job_directory, plan, codec, *collective,
+                                  settings_of(options_, threads, context_.world.rank_on_node()), hooks);
 }
 
 std::string Memorization::phase() {

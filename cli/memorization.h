@@ -22,6 +22,7 @@ struct MemorizeOptions {
   std::uint32_t batch = 16;
   std::uint64_t seed = 1;
   int base_bits = 8;
+  std::string device = "auto";
 };
 void add_memorize_options(CLI::App& command, MemorizeOptions& options);
 

@@ -11,8 +11,8 @@
 #include "cli/progress.h"
 #include "cli/report_options.h"
 #include "cli/session.h"
-#include "cli/training_budget.h"
 #include "cli/training_job.h"
+#include "cli/training_options.h"
 #include "coordinator/output_file.h"
 #include "model/backend.h"
 #include "model/exact_loss.h"
@@ -36,6 +36,7 @@ struct TrainOptions : ReportOptions, DataOptions {
   double checkpoint_minutes = 5;
   double rank_timeout_seconds = 600;
   std::uint64_t seed = 1;
+  std::string device = "auto";
   int threads = 0;
 };
 
@@ -125,6 +126,8 @@ void train(const TrainOptions& options, const Context& context) {
   model::TrainerSettings settings;
   settings.trained = model::Trained::kWeights;
   settings.seed = options.seed;
+  settings.device = parse_device(options.device);
+  settings.rank_on_node = context.world.rank_on_node();
   settings.threads = pool.threads();
   settings.optimizer = options.optimizer == "muon" ? model::Optimizer::kMuon : model::Optimizer::kAdamW;
   settings.weight_decay = options.weight_decay;
@@ -232,6 +235,7 @@ void add_model_train(CLI::App& group, Context& context) {
   add("--rank-timeout", options->rank_timeout_seconds, "Seconds to wait for another rank; default: 600", "SECONDS")
       ->check(CLI::Range(1.0, 86400.0));
   add("--seed", options->seed, "Of initial weights and of the order of the text; default: 1", "N");
+  add_device_option(*command, "--device", options->device);
   add("--threads", options->threads, "Threads of each process; default: its share of the cores", "N")
       ->check(CLI::Range(1, 4096));
   add_report_options(*command, *options);

@@ -14,6 +14,8 @@ class Collective {
   virtual ~Collective() = default;
   virtual int rank() const = 0;
   virtual int ranks() const = 0;
+  /// How long a call waits for the other ranks.
+  virtual double timeout_seconds() const = 0;
 
   /// Element by element over all ranks; the same bits everywhere. All throw Error(kLaunch) when not all ranks take part
   /// in time; nothing can be done together after that.
@@ -24,6 +26,9 @@ class Collective {
 
 /// For a process alone.
 std::unique_ptr<Collective> make_collective_of_one();
+
+/// Throws the Error(kLaunch) of a call that waited in vain.
+[[noreturn]] void fail_for_lost_rank(const Collective& collective);
 
 /// Largest bytes that are broadcast.
 inline constexpr std::uint64_t kMaxBroadcastBytes = std::uint64_t{1} << 30;

@@ -46,6 +46,8 @@ class World {
   virtual int size() const = 0;
   bool coordinates() const { return number(rank()) == 0; }
 
+  /// The how many-th rank of its node this is, from 0.
+  virtual int rank_on_node() const { return 0; }
   /// Threads that this rank should use: its share of the cores of its node.
   virtual int default_threads() const = 0;
   /// What the user should know about how ranks are bound to cores; empty when all is well.

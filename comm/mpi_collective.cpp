@@ -1,20 +1,15 @@
 #include "comm/mpi_collective.h"
 
 #include <algorithm>
-#include <chrono>
-#include <thread>
 
 #include "base/hash.h"
-#include "base/stopwatch.h"
+#include "comm/polling.h"
 
 namespace fz::comm {
 namespace {
 
 /// Counts are ints, and polling once for each piece costs nothing at this size.
 constexpr std::size_t kPieceElements = std::size_t{1} << 28;
-/// Polled without a pause for so long: a sum of a few megabytes is done within it.
-constexpr double kEagerSeconds = 2e-3;
-constexpr std::chrono::microseconds kPause(200);
 
 class MpiCollective final : public Collective {
  public:
@@ -26,6 +21,7 @@ class MpiCollective final : public Collective {
 
   int rank() const override { return rank_; }
   int ranks() const override { return ranks_; }
+  double timeout_seconds() const override { return timeout_seconds_; }
 
   void sum(std::span<float> values) override {
     while (!values.empty()) {
@@ -58,19 +54,12 @@ class MpiCollective final : public Collective {
   }
 
   void wait(MPI_Request& request) {
-    const Stopwatch watch;
-    for (int done = 0;;) {
+    const bool is_done = poll_until(timeout_seconds_, [&] {
+      int done = 0;
       require(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
-      if (done != 0) return;
-      const double seconds = watch.seconds();
-      if (seconds > timeout_seconds_) {
-        fail(ErrorCode::kLaunch,
-             "rank {}: not all ranks took part in the training within {:.0f} s: one was lost or hangs; the same "
-             "command tries again",
-             rank_, timeout_seconds_);
-      }
-      if (seconds > kEagerSeconds) std::this_thread::sleep_for(kPause);
-    }
+      return done != 0;
+    });
+    if (!is_done) fail_for_lost_rank(*this);
   }
 
   void require(int status) {

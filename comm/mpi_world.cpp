@@ -149,6 +149,7 @@ class MpiWorld final : public World {
 
   Rank rank() const override { return Rank(static_cast<std::uint32_t>(rank_)); }
   int size() const override { return size_; }
+  int rank_on_node() const override { return static_cast<int>(node_rank_); }
   int default_threads() const override { return fair_threads(node_masks_, node_rank_); }
 
   std::string binding_advice() const override {

@@ -5,11 +5,15 @@
 #include <cmath>
 #include <numbers>
 
+#include "base/log.h"
 #include "base/stopwatch.h"
 
 namespace fz::worker {
 namespace {
 
+/// Tokens that are trained on for each that is held out between two looks at those: then looking takes a twentieth of
+/// the time.
+constexpr double kTrainedForEachHeldOut = 8;
 /// Chunks that are evaluated together.
 constexpr std::size_t kEvaluatedTogether = 16;
 /// Steps that the loss in the progress is averaged over.
@@ -30,7 +34,17 @@ double rate_at(const PassSettings& settings, double fraction) {
 
 TrainingPass::TrainingPass(model::Trainer& trainer, ChunkSource& source, comm::Collective& collective,
                            const PassSettings& settings)
-    : trainer_(trainer), source_(source), collective_(collective), settings_(settings), held_out_(source.held_out()) {}
+    : trainer_(trainer),
+      source_(source),
+      collective_(collective),
+      settings_(settings),
+      gpus_(collective.ranks() > 1 ? comm::connect_gpus(collective, trainer.gpu()) : nullptr),
+      held_out_(source.held_out()) {
+  const std::optional<int> gpu = trainer.gpu();
+  log_line(LogLevel::kInfo, "training on {}", gpu ? fmt::format("GPU {}", *gpu) : "the CPU");
+  rank_sum_.in_memory = [this](std::span<float> sums) { collective_.sum(sums); };
+  if (gpus_) rank_sum_.on_gpu = [this](float* sums, std::size_t count) { gpus_->sum(sums, count); };
+}
 
 double TrainingPass::evaluate() {
   model::LossSum own;
@@ -42,6 +56,7 @@ double TrainingPass::evaluate() {
   }
   std::array<float, 2> sums = {static_cast<float>(own.nats), static_cast<float>(own.tokens)};
   collective_.sum(sums);
+  held_out_tokens_ = sums[1];
   return model::LossSum{sums[0], sums[1]}.bits_per_token();
 }
 
@@ -50,6 +65,7 @@ PassProgress TrainingPass::train(PassProgress progress, const AfterStep& after_s
   const double seconds_before = progress.seconds;
   const TrainingBudget& budget = settings_.budget;
   double evaluated_at = progress.fraction;
+  double tokens_then = progress.tokens;
   wants_stop_ = false;
   while (progress.fraction < 1) {
     // Every rank computes with the fraction that all know. Seconds count on rank 0 only, and it tells the others.
@@ -60,8 +76,10 @@ PassProgress TrainingPass::train(PassProgress progress, const AfterStep& after_s
     progress.fraction = budget.seconds > 0 ? sums.fraction : progress.tokens / std::max(budget.tokens, 1.0);
     progress.train_bits = smoothed(sums);
     progress.seconds = seconds_before + watch.seconds();
-    if (progress.fraction >= evaluated_at + settings_.evaluation_period && progress.fraction < 1) {
+    const bool is_worth_a_look = progress.tokens >= tokens_then + kTrainedForEachHeldOut * held_out_tokens_;
+    if (progress.fraction >= evaluated_at + settings_.evaluation_period && progress.fraction < 1 && is_worth_a_look) {
       evaluated_at = progress.fraction;
+      tokens_then = progress.tokens;
       progress.held_out_bits = evaluate();
     }
     if (after_step && !after_step(progress)) wants_stop_ = true;
@@ -83,7 +101,7 @@ TrainingPass::StepSums TrainingPass::step(double learning_rate, double fraction)
     extra[2] = static_cast<float>(fraction);
     extra[3] = wants_stop_ ? 1 : 0;
   }
-  collective_.sum(trainer_.all_sums());
+  trainer_.sum_over_ranks(rank_sum_);
   const StepSums sums = {extra[0], extra[1], extra[2], extra[3] != 0};
   // The same sums on every rank, so the same verdict.
   const double norm = trainer_.update(learning_rate, sums.tokens);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "comm/collective.h"
+#include "comm/gpu_sums.h"
 #include "model/train/trainer.h"
 
 namespace fz::worker {
@@ -38,7 +39,7 @@ struct PassSettings {
   double warm_up = 0.05;            ///< Part of the budget until the rate is full.
   double last_rate = 0.05;          ///< What the rate ends at, as a part of the full one.
   std::uint32_t batch_chunks = 16;  ///< Of each rank, in each step.
-  double evaluation_period = 0.1;   ///< Part of the budget between two looks at the held-out chunks.
+  double evaluation_period = 0.1;   ///< Part of the budget between two looks at the held-out chunks, at least.
 };
 
 /// Where the pass is. What a resumed pass needs to go on.
@@ -60,7 +61,7 @@ class TrainingPass {
   /// Called on every rank after every step. That rank 0 says false ends the pass early, on all ranks.
   using AfterStep = std::function<bool(const PassProgress&)>;
 
-  /// All must outlive it.
+  /// All must outlive it. All ranks make theirs in step. Throws Error(kLaunch) when one is lost.
   TrainingPass(model::Trainer& trainer, ChunkSource& source, comm::Collective& collective,
                const PassSettings& settings);
 
@@ -84,7 +85,10 @@ class TrainingPass {
   ChunkSource& source_;
   comm::Collective& collective_;
   const PassSettings& settings_;
+  std::unique_ptr<comm::GpuSums> gpus_;  ///< Null: sums go through memory.
+  model::RankSum rank_sum_;
   std::vector<Chunk> held_out_;
+  double held_out_tokens_ = 0;  ///< Over all ranks; 0 before the first look.
   std::deque<model::LossSum> recent_;
   bool wants_stop_ = false;
 };

@@ -34,6 +34,36 @@ struct FrozenProduct : Function<FrozenProduct> {
   }
 };
 
+/// Both products of each pass through x share what they read and write: apart they take a quarter longer.
+struct AdaptedProduct : Function<AdaptedProduct> {
+  static Tensor forward(AutogradContext* context, const Tensor& x, const FrozenWeight* weight, const Tensor& a,
+                        const Tensor& b, double scale, int type) {
+    const auto dtype = static_cast<at::ScalarType>(type);
+    const Tensor typed_x = x.to(dtype);
+    const Tensor typed_a = a.to(dtype);
+    const Tensor scaled_b = (b * scale).to(dtype);
+    const Tensor middle = typed_x.matmul(typed_a.t());
+    context->save_for_backward({typed_x, typed_a, scaled_b, middle});
+    context->saved_data["weight"] = reinterpret_cast<std::int64_t>(weight);  // outlives the step: the network's
+    context->saved_data["scale"] = scale;
+    return typed_x.matmul(weight->real(dtype).t()).addmm_(middle, scaled_b.t());
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const Tensor &x = saved[0], &a = saved[1], &scaled_b = saved[2], &middle = saved[3];
+    const auto* weight = reinterpret_cast<const FrozenWeight*>(context->saved_data["weight"].toInt());
+    const Tensor gradient = gradients[0].to(x.scalar_type());
+    const Tensor middle_gradient = gradient.matmul(scaled_b);
+    const Tensor a_gradient = middle_gradient.t().matmul(x).to(at::kFloat);
+    const Tensor b_gradient =
+        middle.t().matmul(gradient).t().to(at::kFloat).mul_(context->saved_data["scale"].toDouble());
+    Tensor x_gradient;  // nothing below the first layer learns
+    if (context->needs_input_grad(0))
+      x_gradient = gradient.matmul(weight->real(x.scalar_type())).addmm_(middle_gradient, a);
+    return {x_gradient, Tensor(), a_gradient, b_gradient, Tensor(), Tensor()};
+  }
+};
+
 struct Rotation : Function<Rotation> {
   static Tensor rotated(const Tensor& x, const Tensor& cosine, const Tensor& sine) {
     const auto halves = x.chunk(2, -1);
@@ -178,6 +208,11 @@ Tensor FrozenWeight::real(at::ScalarType type) const {
 
 Tensor frozen_product(const Tensor& x, const FrozenWeight& weight, at::ScalarType type) {
   return FrozenProduct::apply(x, &weight, static_cast<int>(type));
+}
+
+Tensor adapted_product(const Tensor& x, const FrozenWeight& weight, const Tensor& a, const Tensor& b, double scale,
+                       at::ScalarType type) {
+  return AdaptedProduct::apply(x, &weight, a, b, scale, static_cast<int>(type));
 }
 
 Tensor product(const Tensor& x, const Tensor& weight, at::ScalarType type) {

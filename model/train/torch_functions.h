@@ -23,6 +23,10 @@ class FrozenWeight {
 /// x [rows, inputs] · weightᵀ in `type`. No gradient for the weight.
 at::Tensor frozen_product(const at::Tensor& x, const FrozenWeight& weight, at::ScalarType type);
 
+/// x · weightᵀ + scale · (x · aᵀ) · bᵀ in `type`; a [rank, inputs], b [outputs, rank]. Gradients for x, a and b.
+at::Tensor adapted_product(const at::Tensor& x, const FrozenWeight& weight, const at::Tensor& a, const at::Tensor& b,
+                           double scale, at::ScalarType type);
+
 /// x · weightᵀ in `type`, with gradients for both.
 at::Tensor product(const at::Tensor& x, const at::Tensor& weight, at::ScalarType type);
 

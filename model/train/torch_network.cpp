@@ -201,11 +201,9 @@ Tensor TorchNetwork::quantized_if_aware(const Tensor& weight) const {
 }
 
 Tensor TorchNetwork::apply(const Product& part, const Tensor& x) const {
-  Tensor y = part.weight.defined() ? product(x, quantized_if_aware(part.weight), type_)
-                                   : frozen_product(x, part.frozen, type_);
-  if (!part.a.defined()) return y;
-  const Tensor middle = product(x, part.a, type_) * (settings_.alpha / static_cast<float>(settings_.rank));
-  return y + product(middle, part.b, type_);
+  if (part.weight.defined()) return product(x, quantized_if_aware(part.weight), type_);
+  if (!part.a.defined()) return frozen_product(x, part.frozen, type_);
+  return adapted_product(x, part.frozen, part.a, part.b, settings_.alpha / static_cast<float>(settings_.rank), type_);
 }
 
 Tensor TorchNetwork::attention(const TorchLayer& layer, const Tensor& x, std::int64_t chunks,

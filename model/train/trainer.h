@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,6 +31,8 @@ struct TrainedProduct {
 enum class Trained : std::uint8_t { kAdapter, kWeights };
 /// kMuon: of the layers' matrices when weights are trained; all else has AdamW.
 enum class Optimizer : std::uint8_t { kAdamW, kMuon };
+/// kAuto: a GPU where there is one that LibTorch can use, else the CPU.
+enum class TrainingDevice : std::uint8_t { kAuto, kCpu, kGpu };
 
 struct TrainerSettings {
   Trained trained = Trained::kAdapter;
@@ -37,6 +41,8 @@ struct TrainerSettings {
   std::uint32_t products_mask = 0xf;  ///< Bit i: the i-th of the adapted products.
   int base_bits = 8;                  ///< 8 or 4: precision of the frozen weights.
   std::uint64_t seed = 1;             ///< Of the initial values.
+  TrainingDevice device = TrainingDevice::kAuto;
+  int rank_on_node = 0;  ///< Ranks of a node take its GPUs in turn.
   int threads = 1;
   Optimizer optimizer = Optimizer::kAdamW;
   double beta1 = 0.9;
@@ -52,20 +58,27 @@ struct LossSum {
   double bits_per_token() const { return tokens > 0 ? nats / tokens * 1.4426950408889634 : 0; }
 };
 
+/// How numbers are summed over ranks, in place. What is summed is one number for each parameter, then the extra ones.
+struct RankSum {
+  std::function<void(std::span<float>)> in_memory;
+  std::function<void(float* values, std::size_t count)> on_gpu;  ///< Empty: through memory.
+};
+
 class Trainer {
  public:
   virtual ~Trainer() = default;
+
+  /// The GPU that this trainer uses, as CUDA numbers those that the process sees; none: the CPU.
+  virtual std::optional<int> gpu() const = 0;
 
   /// Chunks of equal or different length, none longer than the context: adds gradients of the sum of losses.
   virtual LossSum add_gradients(std::span<const ChunkTokens> chunks) = 0;
   virtual LossSum evaluate(std::span<const ChunkTokens> chunks) = 0;
 
-  /// The sums over the chunks since the last update, to be summed over ranks: one number for each parameter, and room
-  /// for `extra_sums` others, which the trainer only clears.
-  virtual std::span<float> gradients() = 0;
+  /// A few numbers that are summed over ranks with the gradients; cleared by an update.
   virtual std::span<float> extra_sums() = 0;
-  /// The buffer that holds both, one after another.
-  virtual std::span<float> all_sums() = 0;
+  /// Sums the gradients since the last update, and the extra numbers, over the ranks.
+  virtual void sum_over_ranks(const RankSum& sum) = 0;
 
   /// One step of the optimizer with the mean over so many tokens; clears the sums. Returns the norm of the mean
   /// gradient before clipping; when that is not finite, nothing is changed.
@@ -74,6 +87,7 @@ class Trainer {
   /// From now on trained weights are rounded in the forward pass as the importer will round them.
   virtual void be_quantization_aware() = 0;
 
+  /// A copy where they are on a GPU.
   virtual std::span<const float> parameters() = 0;
   /// [layers × kAdaptedProducts], of a trained adapter.
   virtual std::vector<TrainedProduct> adapter() = 0;

@@ -29,13 +29,13 @@ class FakeTrainer final : public model::Trainer {
   }
   model::LossSum evaluate(std::span<const model::ChunkTokens> chunks) override { return look_at(chunks, false); }
 
-  std::span<float> gradients() override { return all_sums().first(kParameters); }
-  std::span<float> extra_sums() override { return all_sums().last(kExtraSums); }
-  std::span<float> all_sums() override { return sums_; }
+  std::optional<int> gpu() const override { return std::nullopt; }
+  std::span<float> extra_sums() override { return std::span(sums_).last(kExtraSums); }
+  void sum_over_ranks(const model::RankSum& sum) override { sum.in_memory(sums_); }
 
   double update(double learning_rate, double tokens) override {
     double norm = 0;
-    for (const float value : gradients()) norm += static_cast<double>(value) * value;
+    for (const float value : std::span(sums_).first(kParameters)) norm += static_cast<double>(value) * value;
     norm = tokens > 0 ? std::sqrt(norm) / tokens : 0;
     if (tokens > 0 && std::isfinite(norm)) {
       for (std::size_t i = 0; i < kParameters; ++i)

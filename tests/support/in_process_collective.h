@@ -39,6 +39,7 @@ class InProcessGroup {
 
     int rank() const override { return rank_; }
     int ranks() const override { return group_.ranks_; }
+    double timeout_seconds() const override { return static_cast<double>(group_.patience_.count()); }
     void sum(std::span<float> values) override {
       const Given result = group_.meet(rank_, {true, {values.begin(), values.end()}, {}});
       std::copy(result.values.begin(), result.values.end(), values.begin());

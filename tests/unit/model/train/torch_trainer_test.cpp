@@ -1,5 +1,6 @@
 // The trainer on LibTorch beside the exact engine: the same model, the same losses, and an adapter that helps both.
-// With the model inside the program. Skipped where the module with LibTorch is missing.
+// With the model inside the program. Skipped where the module with LibTorch is missing, and on a GPU where there is
+// none.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -20,16 +21,18 @@ namespace {
 
 using Tokens = std::vector<TokenId>;
 
-/// Of the products in bf16, which the trainer uses on some processors: 8 bits of mantissa.
-bool computes_in_bf16() {
-  return __builtin_cpu_supports("avx512bf16");
-}
-
-class TorchTrainerTest : public testing::Test {
+class TorchTrainerTest : public testing::TestWithParam<TrainingDevice> {
  protected:
   void SetUp() override {
     if (!has_trainer()) GTEST_SKIP() << "libfz_train.so is not beside the tests: this build has no LibTorch";
     model_ = embedded_model();
+    if (is_on_gpu()) {
+      try {
+        make({.rank = 1});
+      } catch (const Error& error) {
+        GTEST_SKIP() << error.what();
+      }
+    }
     const Tokenizer tokenizer(model_->tokenizer, "embedded model");
     const std::string text = test::read_text(FZ_TEST_DATA_DIR "/../../docs/format.md");
     const Tokens tokens = tokenizer.encode(as_byte_span(text));
@@ -39,7 +42,14 @@ class TorchTrainerTest : public testing::Test {
     }
   }
 
-  std::unique_ptr<Trainer> make(TrainerSettings settings = {}) const { return make_trainer(*model_, settings); }
+  static bool is_on_gpu() { return GetParam() == TrainingDevice::kGpu; }
+  /// Of the products in bf16, which the trainer uses on GPUs and some processors: 8 bits of mantissa.
+  static bool computes_in_bf16() { return is_on_gpu() || __builtin_cpu_supports("avx512bf16"); }
+
+  std::unique_ptr<Trainer> make(TrainerSettings settings = {}) const {
+    settings.device = GetParam();
+    return make_trainer(*model_, settings);
+  }
   static LossSum evaluate(Trainer& trainer, const std::vector<Tokens>& chunks) {
     const std::vector<ChunkTokens> spans(chunks.begin(), chunks.end());
     return trainer.evaluate(spans);
@@ -88,6 +98,21 @@ class TorchTrainerTest : public testing::Test {
     return adapter;
   }
 
+  /// What all ranks together would make of the sums, which one rank may do alone.
+  static void change_sums(Trainer& trainer, const std::function<void(std::span<float>)>& change) {
+    trainer.sum_over_ranks({change, {}});
+  }
+  static std::vector<float> all_sums(Trainer& trainer) {
+    std::vector<float> result;
+    change_sums(trainer, [&](std::span<float> sums) { result.assign(sums.begin(), sums.end()); });
+    return result;
+  }
+  static std::vector<float> gradients(Trainer& trainer) {
+    std::vector<float> result = all_sums(trainer);
+    result.resize(result.size() - Trainer::kExtraSums);
+    return result;
+  }
+
   /// A part of the parameters.
   struct Part {
     std::string name;
@@ -97,9 +122,9 @@ class TorchTrainerTest : public testing::Test {
   /// Compares the gradient with differences of the loss, along the gradient of a part alone.
   void expect_gradient(Trainer& trainer, const std::vector<Part>& parts) const {
     const std::vector<Tokens> chunks(chunks_.begin(), chunks_.begin() + 1);
-    std::fill(trainer.all_sums().begin(), trainer.all_sums().end(), 0.0f);
+    change_sums(trainer, [](std::span<float> sums) { std::fill(sums.begin(), sums.end(), 0.0f); });
     const double loss = add_gradients(trainer, chunks).nats;
-    const std::vector<float> gradient(trainer.gradients().begin(), trainer.gradients().end());
+    const std::vector<float> gradient = gradients(trainer);
     const Bytes state = trainer.save_state();
     for (const Part& part : parts) {
       ASSERT_LE(part.offset + part.count, gradient.size());
@@ -134,7 +159,7 @@ class TorchTrainerTest : public testing::Test {
   std::vector<Tokens> chunks_;  ///< Different real text.
 };
 
-TEST_F(TorchTrainerTest, ComputesTheLossOfTheEngine) {
+TEST_P(TorchTrainerTest, ComputesTheLossOfTheEngine) {
   const double expected = engine_bits(chunks_);
   for (const Trained trained : {Trained::kAdapter, Trained::kWeights}) {
     const LossSum loss = evaluate(*make({.trained = trained}), chunks_);
@@ -143,14 +168,14 @@ TEST_F(TorchTrainerTest, ComputesTheLossOfTheEngine) {
   }
 }
 
-TEST_F(TorchTrainerTest, WithFourBitsTheLossIsNearlyTheSame) {
+TEST_P(TorchTrainerTest, WithFourBitsTheLossIsNearlyTheSame) {
   const double eight = evaluate(*make({.base_bits = 8}), chunks_).nats;
   const double four = evaluate(*make({.base_bits = 4}), chunks_).nats;
   EXPECT_NE(four, eight);
   EXPECT_NEAR(four, eight, 0.05 * eight);
 }
 
-TEST_F(TorchTrainerTest, ChunksOfDifferentLengthsDoNotDisturbEachOther) {
+TEST_P(TorchTrainerTest, ChunksOfDifferentLengthsDoNotDisturbEachOther) {
   std::vector<Tokens> chunks = chunks_;
   chunks[1].resize(50);
   chunks[2].resize(1);
@@ -168,19 +193,20 @@ TEST_F(TorchTrainerTest, ChunksOfDifferentLengthsDoNotDisturbEachOther) {
   // Nor do their gradients.
   const LossSum added = add_gradients(*trainer, chunks);
   EXPECT_NEAR(added.nats, together.nats, 1e-4 * together.nats);
-  const std::vector<float> expected(trainer->gradients().begin(), trainer->gradients().end());
+  const std::vector<float> expected = gradients(*trainer);
   trainer->update(0, 1);
   for (const Tokens& chunk : chunks) add_gradients(*trainer, {chunk});
+  const std::vector<float> found = gradients(*trainer);
   double squares = 0, difference = 0;
   for (std::size_t i = 0; i < expected.size(); ++i) {
     squares += double{expected[i]} * expected[i];
-    difference += std::pow(double{expected[i]} - trainer->gradients()[i], 2);
+    difference += std::pow(double{expected[i]} - found[i], 2);
   }
   EXPECT_GT(squares, 0);
   EXPECT_LT(difference, (computes_in_bf16() ? 1e-3 : 1e-6) * squares);
 }
 
-TEST_F(TorchTrainerTest, AnAdaptersGradientIsThatOfTheLoss) {
+TEST_P(TorchTrainerTest, AnAdaptersGradientIsThatOfTheLoss) {
   const TrainerSettings settings = {.rank = 4};
   const std::unique_ptr<Trainer> trainer = make(settings);
   train(*trainer, {chunks_[1]}, 2);  // B is no longer zero, so A matters
@@ -198,11 +224,11 @@ TEST_F(TorchTrainerTest, AnAdaptersGradientIsThatOfTheLoss) {
     }
   }
   EXPECT_EQ(trainer->parameters().size(), offset);
-  EXPECT_EQ(trainer->all_sums().size(), offset + Trainer::kExtraSums);
+  EXPECT_EQ(all_sums(*trainer).size(), offset + Trainer::kExtraSums);
   expect_gradient(*trainer, parts);
 }
 
-TEST_F(TorchTrainerTest, TheGradientOfWeightsIsThatOfTheLoss) {
+TEST_P(TorchTrainerTest, TheGradientOfWeightsIsThatOfTheLoss) {
   const std::unique_ptr<Trainer> trainer = make({.trained = Trained::kWeights});
   std::vector<Part> parts;
   std::size_t offset = 0;
@@ -225,7 +251,7 @@ TEST_F(TorchTrainerTest, TheGradientOfWeightsIsThatOfTheLoss) {
   expect_gradient(*trainer, parts);
 }
 
-TEST_F(TorchTrainerTest, ATrainedAdapterHelpsTheEngine) {
+TEST_P(TorchTrainerTest, ATrainedAdapterHelpsTheEngine) {
   for (const std::uint32_t targets : {0xfu, 0x5u}) {
     const TrainerSettings settings = {.rank = 4, .alpha = 8, .products_mask = targets};
     const std::unique_ptr<Trainer> trainer = make(settings);
@@ -241,12 +267,12 @@ TEST_F(TorchTrainerTest, ATrainedAdapterHelpsTheEngine) {
   }
 }
 
-TEST_F(TorchTrainerTest, AnUntrainedAdapterChangesNothing) {
+TEST_P(TorchTrainerTest, AnUntrainedAdapterChangesNothing) {
   const TrainerSettings settings = {.rank = 4};
   EXPECT_EQ(engine_bits({chunks_[0]}, quantized(*make(settings), settings)), engine_bits({chunks_[0]}));
 }
 
-TEST_F(TorchTrainerTest, TheSeedDecidesTheInitialValues) {
+TEST_P(TorchTrainerTest, TheSeedDecidesTheInitialValues) {
   const auto parameters = [&](std::uint64_t seed) {
     const std::unique_ptr<Trainer> trainer = make({.seed = seed});
     return std::vector<float>(trainer->parameters().begin(), trainer->parameters().end());
@@ -255,20 +281,39 @@ TEST_F(TorchTrainerTest, TheSeedDecidesTheInitialValues) {
   EXPECT_NE(parameters(1), parameters(2));
 }
 
-TEST_F(TorchTrainerTest, AnUpdateWithoutTokensOrWithANanChangesNothing) {
+TEST_P(TorchTrainerTest, AnUpdateWithoutTokensOrWithANanChangesNothing) {
   const std::unique_ptr<Trainer> trainer = make({.rank = 2});
   train(*trainer, {chunks_[0]}, 1);
   const Bytes before = trainer->save_state();
   EXPECT_EQ(trainer->update(1e-2, 0), 0);
   EXPECT_EQ(trainer->save_state(), before);
   add_gradients(*trainer, {chunks_[0]});
-  trainer->gradients()[3] = std::numeric_limits<float>::quiet_NaN();
+  change_sums(*trainer, [](std::span<float> sums) { sums[3] = std::numeric_limits<float>::quiet_NaN(); });
   EXPECT_FALSE(std::isfinite(trainer->update(1e-2, kChunkTokens)));
   EXPECT_EQ(trainer->save_state(), before);
-  for (const float sum : trainer->all_sums()) ASSERT_EQ(sum, 0);
+  for (const float sum : all_sums(*trainer)) ASSERT_EQ(sum, 0);
 }
 
-TEST_F(TorchTrainerTest, GoesOnFromASavedState) {
+TEST_P(TorchTrainerTest, ExtraNumbersAreSummedWithTheGradients) {
+  const std::unique_ptr<Trainer> trainer = make({.rank = 2});
+  add_gradients(*trainer, {chunks_[0]});
+  const std::vector<float> own = gradients(*trainer);
+  trainer->extra_sums()[2] = 5;
+  change_sums(*trainer, [](std::span<float> sums) {
+    for (float& sum : sums) sum *= 3;  // as if all of three ranks had the same
+  });
+  EXPECT_EQ(trainer->extra_sums()[2], 15);
+  const std::vector<float> summed = gradients(*trainer);
+  for (std::size_t i = 0; i < own.size(); ++i) ASSERT_EQ(summed[i], 3 * own[i]);
+  trainer->update(1e-3, 3 * kChunkTokens);
+  for (const float sum : trainer->extra_sums()) EXPECT_EQ(sum, 0);
+}
+
+TEST_P(TorchTrainerTest, ComputesWhereItIsTold) {
+  EXPECT_EQ(make({.rank = 2})->gpu().has_value(), is_on_gpu());
+}
+
+TEST_P(TorchTrainerTest, GoesOnFromASavedState) {
   for (TrainerSettings settings :
        {TrainerSettings{.rank = 2}, TrainerSettings{.trained = Trained::kWeights, .optimizer = Optimizer::kMuon}}) {
     const std::unique_ptr<Trainer> trainer = make(settings);
@@ -303,7 +348,7 @@ double spectral_norm(const std::vector<double>& matrix, std::size_t rows, std::s
   return norm;
 }
 
-TEST_F(TorchTrainerTest, MuonMovesMatricesByOrthogonalSteps) {
+TEST_P(TorchTrainerTest, MuonMovesMatricesByOrthogonalSteps) {
   constexpr double kRate = 1e-3;
   const std::unique_ptr<Trainer> trainer = make({.trained = Trained::kWeights, .optimizer = Optimizer::kMuon});
   const std::vector<NamedTensor> before = trainer->weights();
@@ -332,7 +377,7 @@ TEST_F(TorchTrainerTest, MuonMovesMatricesByOrthogonalSteps) {
   EXPECT_EQ(matrices, 7 * model_->config.layers);
 }
 
-TEST_F(TorchTrainerTest, BothOptimizersLearn) {
+TEST_P(TorchTrainerTest, BothOptimizersLearn) {
   for (const Optimizer optimizer : {Optimizer::kAdamW, Optimizer::kMuon}) {
     const std::unique_ptr<Trainer> trainer = make({.trained = Trained::kWeights, .optimizer = optimizer});
     const double before = evaluate(*trainer, chunks_).nats;
@@ -341,7 +386,7 @@ TEST_F(TorchTrainerTest, BothOptimizersLearn) {
   }
 }
 
-TEST_F(TorchTrainerTest, ADamagedStateIsRefused) {
+TEST_P(TorchTrainerTest, ADamagedStateIsRefused) {
   const std::unique_ptr<Trainer> trainer = make({.rank = 2});
   const Bytes state = trainer->save_state();
   for (const std::size_t size :
@@ -355,6 +400,9 @@ TEST_F(TorchTrainerTest, ADamagedStateIsRefused) {
   test::expect_error(ErrorCode::kCorrupt, "another model",
                      [&] { make({.rank = 3})->restore_state(state, "state-file"); });
 }
+
+INSTANTIATE_TEST_SUITE_P(Devices, TorchTrainerTest, testing::Values(TrainingDevice::kCpu, TrainingDevice::kGpu),
+                         [](const auto& info) { return info.param == TrainingDevice::kGpu ? "Gpu" : "Cpu"; });
 
 }  // namespace
 }  // namespace fz::model

@@ -1,4 +1,4 @@
-#include "cli/training_budget.h"
+#include "cli/training_options.h"
 
 #include <charconv>
 #include <optional>
@@ -33,6 +33,21 @@ std::string check_budget(const std::string& text) {
 
 worker::TrainingBudget parse_budget(const std::string& text) {
   return try_parse(text).value();
+}
+
+void add_device_option(CLI::App& command, const std::string& name, std::string& device) {
+  command
+      .add_option(
+          name, device,
+          "Where to train: cpu, gpu (each rank of a node on another one, as far as there are), or auto, which is "
+          "the default and a GPU where there is one")
+      ->type_name("auto|cpu|gpu")
+      ->check(CLI::IsMember({"auto", "cpu", "gpu"}));
+}
+
+model::TrainingDevice parse_device(const std::string& text) {
+  if (text == "auto") return model::TrainingDevice::kAuto;
+  return text == "gpu" ? model::TrainingDevice::kGpu : model::TrainingDevice::kCpu;
 }
 
 }  // namespace fz::cli
