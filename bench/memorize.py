@@ -4,7 +4,8 @@
     memorize.py NAME=DIR... --sizes 1,4,16 --budgets 30s,2min,8min
 
 Each NAME=DIR is text of one kind that the model was not trained on. Of each, corpora of these sizes (in MB, the smaller within the
-larger) are compressed without an adapter and with one of each budget; so many hours are better spent on an idle machine. Corpora
+larger) are compressed without an adapter and with one of each budget; so many hours are better spent on an idle machine. With
+--keep FILE, what is measured stays there: the same file given again leaves that out, and tables and plots hold all of it. Corpora
 for which there is not enough text are left out, and named. Standard library only."""
 import argparse
 import hashlib
@@ -26,6 +27,7 @@ class Run(NamedTuple):
     archive_bytes: int
     seconds: float
     adapter_bytes: int
+    adapter_rank: int
 
 
 def seconds_of(budget):
@@ -59,21 +61,42 @@ def compress(arguments, text, options):
                         os.path.dirname(text))
     info = subprocess.run([arguments.program, "info", archive, "--json"], check=True, capture_output=True, text=True)
     adapter = json.loads(info.stdout)["adapter"]
-    return Run(os.path.getsize(archive), seconds, adapter["bytes"] if adapter else 0)
+    return Run(os.path.getsize(archive), seconds, adapter["bytes"] if adapter else 0, adapter["rank"] if adapter else 0)
 
 
-def measure(arguments, kind, directory, megabytes, scratch):
-    """Budget ("" for none) -> Run; nothing where there is not enough text."""
+class Results:
+    """(kind, megabytes) -> budget ("" for none) -> Run; kept in a file if there is a name for it."""
+
+    def __init__(self, path):
+        self.path = path
+        self.runs = {}
+        if path and os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                for kind, megabytes, budget, run in json.load(file):
+                    self.runs.setdefault((kind, megabytes), {})[budget] = Run(*run)
+
+    def add(self, kind, megabytes, budget, run):
+        self.runs.setdefault((kind, megabytes), {})[budget] = run
+        if self.path:
+            with open(self.path + ".new", "w", encoding="utf-8") as file:
+                json.dump([[*corpus, budget, run] for corpus, runs in self.runs.items() for budget, run in runs.items()], file, indent=1)
+            os.replace(self.path + ".new", self.path)
+
+
+def measure(arguments, kind, directory, megabytes, scratch, results):
+    """Adds what is missing; nothing where there is not enough text."""
+    missing = [budget for budget in ["", *arguments.budgets] if budget not in results.runs.get((kind, megabytes), {})]
     text = os.path.join(scratch, f"{kind}-{megabytes}")
+    if not missing:
+        return
     if make_corpus(directory, megabytes * 1_000_000, text) < megabytes * 1_000_000:
         ratio.note(f"{kind}: has no {megabytes} MB: left out")
-        return {}
-    runs = {"": compress(arguments, text, ["--memorize", "off"])}
-    for budget in arguments.budgets:
-        runs[budget] = compress(arguments, text, ["--memorize", "on", "--memorize-budget", budget])
-        ratio.note(f"{kind}, {megabytes} MB, {budget}: {runs[''].archive_bytes} -> {runs[budget].archive_bytes} bytes")
+        return
+    for budget in missing:
+        run = compress(arguments, text, ["--memorize", "on", "--memorize-budget", budget] if budget else ["--memorize", "off"])
+        results.add(kind, megabytes, budget, run)
+        ratio.note(f"{kind}, {megabytes} MB, {budget or 'no adapter'}: {run.archive_bytes} bytes")
     os.remove(text)
-    return runs
 
 
 def rows(results):
@@ -82,7 +105,7 @@ def rows(results):
         for budget, run in runs.items():
             if budget:
                 yield [f"{kind}, {megabytes} MB", budget, str(plain.archive_bytes), str(run.archive_bytes), str(run.adapter_bytes),
-                       f"{100 * (run.archive_bytes / plain.archive_bytes - 1):+.2f} %", f"{plain.seconds:.0f}", f"{run.seconds:.0f}"]
+                       str(run.adapter_rank), f"{100 * (run.archive_bytes / plain.archive_bytes - 1):+.2f} %", f"{plain.seconds:.0f}", f"{run.seconds:.0f}"]
 
 
 def write_plot(results, arguments):
@@ -105,6 +128,7 @@ def parse_arguments(argv):
     parser.add_argument("--budgets", default="30s,2min,8min", metavar="A,B", help="how long to train")
     parser.add_argument("--program", default=os.path.join(ratio.ROOT, "build", "fz-dist"), help="default: build/fz-dist")
     parser.add_argument("--options", type=shlex.split, default=[], metavar="WORDS", help="more options for each fz-dist compress")
+    parser.add_argument("--keep", default="", metavar="FILE", help="of what is measured, for the next time")
     parser.add_argument("--output", default="", metavar="FILE", help="also write the table into this Markdown file")
     parser.add_argument("--plot", default="", metavar="FILE.svg", help="draw the gain against the duration")
     arguments = parser.parse_args(argv)
@@ -125,13 +149,13 @@ def parse_arguments(argv):
 
 def main(argv):
     arguments = parse_arguments(argv)
-    results = {}
+    kept = Results(arguments.keep)
     with tempfile.TemporaryDirectory(prefix="fz-bench-") as scratch:
         for kind, directory in arguments.kinds.items():
             for megabytes in arguments.sizes:
-                if runs := measure(arguments, kind, directory, megabytes, scratch):
-                    results[kind, megabytes] = runs
-    header = ["corpus", "trained for", "without, bytes", "with, bytes", "of these the adapter", "change", "without, s", "with, s"]
+                measure(arguments, kind, directory, megabytes, scratch, kept)
+    results = kept.runs
+    header = ["corpus", "trained for", "without, bytes", "with, bytes", "of these the adapter", "of rank", "change", "without, s", "with, s"]
     command = shlex.join(word.split("=")[0] + "=..." if "=" in word else ratio.without_places(word) for word in argv)
     text = "\n\n".join([ratio.machine(arguments.program), f"`bench/memorize.py {command}`", ratio.markdown(header, list(rows(results)))])
     print(text)

@@ -114,9 +114,14 @@ std::string plan_lines(const shard::Plan& plan) {
   lines += line("blocks", fmt::format("{} of at most {}: {} text, {} binary", plan.blocks.size(),
                                       display_size(plan.block_bytes), text.blocks, binary.blocks));
   if (plan.model.is_none()) return lines + line("model", "none needed");
-  return lines + line("model",
-                      fmt::format("weights {}, coder {}, at most {} lanes a block", to_hex(plan.model.weights_hash, 16),
-                                  shard::coder_name(plan.coder), std::min(plan.lane_limit, shard::kManyLanes)));
+  lines +=
+      line("model", fmt::format("weights {}, coder {}, at most {} lanes a block", to_hex(plan.model.weights_hash, 16),
+                                shard::coder_name(plan.coder), std::min(plan.lane_limit, shard::kManyLanes)));
+  if (!plan.memorize.empty()) {
+    lines += line("memorize", fmt::format("{}: what it takes and saves is not in these figures",
+                                          plan.memorize.substr(0, plan.memorize.find(' '))));
+  }
+  return lines;
 }
 
 std::string estimate_lines(const shard::Plan& plan, const CompressEstimate& estimate, const std::string& ranks) {

@@ -61,11 +61,12 @@ std::string outcome_text(const worker::MemorizeReport& report) {
   if (!report.trained) return fmt::format("memorization: no adapter: {}", report.reason);
   const double saved = static_cast<double>(report.sample_bytes_without) - static_cast<double>(report.sample_bytes_with);
   return fmt::format(
-      "memorization: {:.2f} Mtok in {}, held-out loss {:.3f} -> {:.3f} bits a token; the adapter of {} bytes saves "
+      "memorization: {:.2f} Mtok in {}, held-out loss {:.3f} -> {:.3f} bits a token; the adapter of {} bytes and rank "
+      "{} saves "
       "{:.2f} % of "
       "{} bytes of samples, about {:.0f} bytes in all: {}",
       report.end.tokens * 1e-6, display_duration(report.end.seconds), report.held_out_bits_before,
-      report.end.held_out_bits, report.adapter_bytes,
+      report.end.held_out_bits, report.adapter_bytes, report.adapter_rank,
       100 * saved / std::max(1.0, static_cast<double>(report.sample_bytes_without)), report.sample_raw_bytes,
       report.expected_saving_bytes, report.kept ? "it is used" : "it is not used");
 }
@@ -88,10 +89,12 @@ void add_memorize_options(CLI::App& command, MemorizeOptions& options) {
       .add_option(
           "--memorize-budget", options.budget,
           "How long to train, as a time (30s, 10min, 1h) or a number of tokens over all ranks (5Mtok); default: "
-          "about once through the corpus, 4Mtok at most")
+          "about once through the corpus, with auto a sixteenth of that; 4Mtok at most")
       ->type_name("BUDGET")
       ->check(check_budget);
-  number("--memorize-rank", options.rank, "Rank of the adapter; default: 8", "N", 1, model::kMaxAdapterRank);
+  number("--memorize-rank", options.rank,
+         "Rank of the adapter in training, of which as much is kept as pays; default: 8", "N", 1,
+         model::kMaxAdapterRank);
   number("--memorize-alpha", options.alpha,
          "Weight of the adapter in training, times its rank; default: twice the rank", "X", 0.001, 4096);
   command
@@ -171,6 +174,7 @@ void Memorization::report_outcome() {
                {"held_out_bits_before", report->held_out_bits_before},
                {"held_out_bits", report->end.held_out_bits},
                {"adapter_bytes", report->adapter_bytes},
+               {"adapter_rank", report->adapter_rank},
                {"expected_saving_bytes", report->expected_saving_bytes}});
 }
 

@@ -2,46 +2,36 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
-#include "model/adapter.h"
-#include "model/adapter_quantize.h"
+#include "base/log.h"
 #include "model/tokenizer.h"
 #include "shard/adapter_format.h"
 #include "shard/corpus_reader.h"
 #include "shard/job_adapter.h"
+#include "worker/adapter_fit.h"
 #include "worker/chunk_sampler.h"
 
 namespace fz::worker {
 namespace {
 
-/// With less text an adapter saves little more than it takes, or training takes longer than it is worth
-/// (docs/results.md, "Memorization").
-constexpr std::uint64_t kLeastTextBytes = std::uint64_t{512} << 20;
-/// Without a budget: this many tokens for each byte of text, about once through the corpus, within limits.
+/// With less text an adapter hardly saves more than it takes (docs/results.md, "Memorization").
+constexpr std::uint64_t kLeastTextBytes = std::uint64_t{16} << 20;
+/// Without a budget: this many tokens for each byte of text, within limits. About once through the corpus; or, where
+/// nobody has asked for it, about a sixth of the time that the coding takes.
 constexpr double kTokensPerTextByte = 0.25;
+constexpr double kTokensPerTextByteOfAuto = 1.0 / 64;
 constexpr double kMostTokens = 4e6;
-/// What is coded with and without the adapter: one run of text for so much of it, at least one and not too many.
-constexpr std::uint32_t kSampleBytes = 1 << 20;
+/// After this part of the budget the loss of held-out text must be so much smaller: text of kinds that the model was
+/// trained on stays within half a per cent of what it was, others have lost a tenth by then.
+constexpr double kProbedPart = 0.2;
+constexpr double kLeastProgress = 0.02;
+/// What is coded without the adapter and with several forms of it: one run of text for so much of it, at least one and
+/// not too many; smaller ones of a small corpus, whose coding would else take less time than that of the samples.
+constexpr std::uint64_t kLeastSampleBytes = 64 << 10;
+constexpr std::uint64_t kMostSampleBytes = 1 << 20;
 constexpr std::uint64_t kTextBytesForEachSample = std::uint64_t{64} << 20;
 constexpr std::uint64_t kMostSamples = 4;
-
-Bytes adapter_bytes(const model::Model& model, model::Trainer& trainer, const MemorizeSettings& settings) {
-  model::Adapter adapter;
-  adapter.weights_hash = model.weights_hash;
-  adapter.rank = settings.trainer.rank;
-  adapter.targets = settings.trainer.products_mask;
-  adapter.layers.resize(model.config.layers);
-  const std::vector<model::TrainedProduct> products = trainer.adapter();
-  for (std::size_t layer = 0; layer < adapter.layers.size(); ++layer) {
-    for (const model::AdapterTarget target : model::kAdapterTargets) {
-      if (!adapter.has(target)) continue;
-      const model::TrainedProduct& product = products[layer * model::kAdapterTargets.size() + index_of(target)];
-      adapter.layers[layer][index_of(target)] = quantize_adapter_site(
-          {product.a, product.b}, adapter.rank, adapter_shape(model.config, target), settings.step_in_sigmas);
-    }
-  }
-  return shard::serialize_adapter(adapter);
-}
 
 /// Evenly over the text, each within one block.
 std::vector<shard::PlanBlock> samples_of(const shard::Plan& plan) {
@@ -54,46 +44,83 @@ std::vector<shard::PlanBlock> samples_of(const shard::Plan& plan) {
   }
   const std::uint64_t count = std::min<std::uint64_t>(
       std::clamp<std::uint64_t>(text_bytes / kTextBytesForEachSample, 1, kMostSamples), blocks.size());
+  const auto sample_bytes =
+      static_cast<std::uint32_t>(std::clamp(text_bytes / 64, kLeastSampleBytes, kMostSampleBytes));
   std::vector<shard::PlanBlock> samples;
   for (std::uint64_t i = 0; i < count; ++i) {
     shard::PlanBlock sample = *blocks[(2 * i + 1) * blocks.size() / (2 * count)];
-    if (sample.raw_bytes > kSampleBytes) {
-      sample.raw_offset += (sample.raw_bytes - kSampleBytes) / 2;
-      sample.raw_bytes = kSampleBytes;
+    if (sample.raw_bytes > sample_bytes) {
+      sample.raw_offset += (sample.raw_bytes - sample_bytes) / 2;
+      sample.raw_bytes = sample_bytes;
     }
     samples.push_back(sample);
   }
   return samples;
 }
 
-/// Codes samples with and without the adapter; every rank takes some.
-void measure_saving(const shard::Plan& plan, shard::TextCodec& codec, comm::Collective& collective,
-                    const Bytes& adapter, std::uint64_t text_bytes, MemorizeReport& report) {
-  const shard::CorpusReader reader(plan);
-  const std::vector<shard::PlanBlock> samples = samples_of(plan);
-  std::vector<Bytes> raws;
-  for (std::size_t i = static_cast<std::size_t>(collective.rank()); i < samples.size();
-       i += static_cast<std::size_t>(collective.ranks())) {
-    raws.push_back(reader.read(samples[i]));
-  }
-  const std::vector<ByteSpan> spans(raws.begin(), raws.end());
-  const auto coded_bytes = [&](ByteSpan with) {
-    codec.use_adapter(with, "memorization");
-    std::uint64_t sum = 0;
-    if (!spans.empty()) {
-      for (const Bytes& payload : codec.encode(spans, {.coder = plan.coder, .lane_limit = plan.lane_limit}))
-        sum += payload.size();
+/// Samples of the text, divided among the ranks, as the coder codes them with one adapter or another.
+class CodedSamples {
+ public:
+  CodedSamples(const shard::Plan& plan, shard::TextCodec& codec, comm::Collective& collective)
+      : codec_(codec), collective_(collective), settings_{.coder = plan.coder, .lane_limit = plan.lane_limit} {
+    const shard::CorpusReader reader(plan);
+    const std::vector<shard::PlanBlock> samples = samples_of(plan);
+    std::uint64_t own_bytes = 0;
+    for (std::size_t i = static_cast<std::size_t>(collective.rank()); i < samples.size();
+         i += static_cast<std::size_t>(collective.ranks())) {
+      raws_.push_back(reader.read(samples[i]));
+      own_bytes += raws_.back().size();
     }
-    return static_cast<float>(sum);
-  };
-  std::array<float, 3> sums = {0, coded_bytes({}), coded_bytes(adapter)};
-  codec.use_adapter({}, "");
-  for (const Bytes& raw : raws) sums[0] += static_cast<float>(raw.size());
-  collective.sum(sums);
-  report.sample_raw_bytes = static_cast<std::uint64_t>(sums[0]);
-  report.sample_bytes_without = static_cast<std::uint64_t>(sums[1]);
-  report.sample_bytes_with = static_cast<std::uint64_t>(sums[2]);
-  report.expected_saving_bytes = (sums[1] - sums[2]) / std::max(sums[0], 1.0f) * static_cast<double>(text_bytes);
+    raw_bytes_ = sum_over_ranks(own_bytes);
+  }
+  ~CodedSamples() { codec_.use_adapter({}, ""); }
+  CodedSamples(const CodedSamples&) = delete;
+  CodedSamples& operator=(const CodedSamples&) = delete;
+
+  std::uint64_t raw_bytes() const { return raw_bytes_; }
+  /// Empty: without one.
+  std::uint64_t coded_bytes(ByteSpan adapter) {
+    codec_.use_adapter(adapter, "memorization");
+    const std::vector<ByteSpan> spans(raws_.begin(), raws_.end());
+    std::uint64_t own_bytes = 0;
+    if (!spans.empty()) {
+      for (const Bytes& payload : codec_.encode(spans, settings_)) own_bytes += payload.size();
+    }
+    return sum_over_ranks(own_bytes);
+  }
+
+ private:
+  std::uint64_t sum_over_ranks(std::uint64_t own) {
+    std::array<float, 1> sum = {static_cast<float>(own)};
+    collective_.sum(sum);
+    return static_cast<std::uint64_t>(sum[0]);
+  }
+
+  shard::TextCodec& codec_;
+  comm::Collective& collective_;
+  shard::EncodeSettings settings_;
+  std::vector<Bytes> raws_;
+  std::uint64_t raw_bytes_ = 0;
+};
+
+/// Rank 0's, of this form, on all ranks.
+Bytes common_adapter(const model::Model& model, std::span<const model::TrainedProduct> products,
+                     const AdapterForm& form, comm::Collective& collective) {
+  Bytes adapter;
+  try {
+    if (collective.rank() == 0) adapter = make_adapter(model, products, form);
+  } catch (...) {
+    collective.broadcast(adapter);  // the others wait for it
+    throw;
+  }
+  collective.broadcast(adapter);
+  if (adapter.empty()) fail(ErrorCode::kLaunch, "memorization: rank 0 could not make the adapter");
+  return adapter;
+}
+
+double default_tokens(std::uint64_t text_bytes, Memorize mode) {
+  const double for_each_byte = mode == Memorize::kAuto ? kTokensPerTextByteOfAuto : kTokensPerTextByte;
+  return std::min(for_each_byte * static_cast<double>(text_bytes), kMostTokens);
 }
 
 /// All ranks or none: one that cannot train would leave the others waiting. Null: this run does not train.
@@ -115,6 +142,64 @@ std::unique_ptr<model::Trainer> trainer_on_all_ranks(const model::Model& model, 
   return nullptr;
 }
 
+/// Trains until the budget is spent; with auto only if a short try shows that there is something to learn. False: there
+/// is not, and the report says why.
+bool train_adapter(TrainingPass& pass, comm::Collective& collective, Memorize mode, const MemorizeHooks& hooks,
+                   MemorizeReport& report) {
+  const auto train_until = [&](const PassProgress& begin, double fraction) {
+    return pass.train(begin, [&](const PassProgress& progress) {
+      if (collective.rank() == 0 && hooks.progress) hooks.progress(progress);
+      return progress.fraction < fraction;
+    });
+  };
+  report.held_out_bits_before = pass.evaluate();
+  if (mode == Memorize::kAuto) {
+    report.end = train_until({}, kProbedPart);
+    report.end.held_out_bits = pass.evaluate();
+    if (report.end.held_out_bits > (1 - kLeastProgress) * report.held_out_bits_before) {
+      report.reason = fmt::format("the model knows such text: {:.3f} bits a token before, {:.3f} after a try",
+                                  report.held_out_bits_before, report.end.held_out_bits);
+      return false;
+    }
+  }
+  report.end = train_until(report.end, 1);
+  if (report.end.tokens == 0) report.reason = "there is no text to learn from";
+  return report.end.tokens > 0;
+}
+
+/// As much of what was trained as pays, on all ranks.
+Bytes fitted_adapter(const model::Model& model, model::Trainer& trainer, const MemorizeSettings& settings,
+                     std::uint64_t text_bytes, CodedSamples& samples, comm::Collective& collective,
+                     MemorizeReport& report) {
+  const std::vector<model::TrainedProduct> products = trainer.adapter();
+  const double samples_in_text =
+      static_cast<double>(text_bytes) / std::max(static_cast<double>(samples.raw_bytes()), 1.0);
+  report.sample_raw_bytes = samples.raw_bytes();
+  report.sample_bytes_without = samples.coded_bytes({});
+  Bytes best;
+  double smallest = std::numeric_limits<double>::infinity();
+  fit_adapter(settings.trainer.rank, settings.trainer.products_mask, [&](const AdapterForm& form) {
+    Bytes adapter = common_adapter(model, products, form, collective);
+    const std::uint64_t coded_bytes = samples.coded_bytes(adapter);
+    log_line(LogLevel::kInfo,
+             "memorization: rank {} at {}, steps of {} sigma: {} bytes, {} of the samples instead of {}", form.rank,
+             shard::adapter_target_names(form.targets), form.step_in_sigmas, adapter.size(), coded_bytes,
+             report.sample_bytes_without);
+    const double size = samples_in_text * static_cast<double>(coded_bytes) + static_cast<double>(adapter.size());
+    if (size < smallest) {
+      smallest = size;
+      report.adapter_rank = form.rank;
+      report.sample_bytes_with = coded_bytes;
+      best = std::move(adapter);
+    }
+    return size;
+  });
+  report.adapter_bytes = best.size();
+  report.expected_saving_bytes = samples_in_text * (static_cast<double>(report.sample_bytes_without) -
+                                                    static_cast<double>(report.sample_bytes_with));
+  return best;
+}
+
 Bytes trained_adapter(const shard::Plan& plan, shard::TextCodec& codec, const model::Model& model,
                       comm::Collective& collective, const MemorizeSettings& settings, const MemorizeHooks& hooks,
                       MemorizeReport& report) {
@@ -124,36 +209,16 @@ Bytes trained_adapter(const shard::Plan& plan, shard::TextCodec& codec, const mo
   const std::unique_ptr<model::Trainer> trainer = trainer_on_all_ranks(model, collective, settings, hooks, report);
   if (!trainer) return {};
   PassSettings pass_settings = settings.pass;
-  if (pass_settings.budget.is_none())
-    pass_settings.budget.tokens = std::min(kTokensPerTextByte * static_cast<double>(sampler.text_bytes()), kMostTokens);
+  if (pass_settings.budget.is_none()) pass_settings.budget.tokens = default_tokens(sampler.text_bytes(), settings.mode);
   TrainingPass pass(*trainer, sampler, collective, pass_settings);
-  report.held_out_bits_before = pass.evaluate();
-  report.end = pass.train({}, [&](const PassProgress& progress) {
-    if (collective.rank() == 0 && hooks.progress) hooks.progress(progress);
-    return true;
-  });
-  if (report.end.tokens == 0) {
-    report.reason = "there is no text to learn from";
-    return {};
-  }
-  report.trained = true;
-  Bytes adapter;
-  try {
-    if (collective.rank() == 0) adapter = adapter_bytes(model, *trainer, settings);
-  } catch (...) {
-    collective.broadcast(adapter);  // the others wait for it
-    throw;
-  }
-  collective.broadcast(adapter);
-  if (adapter.empty()) fail(ErrorCode::kLaunch, "memorization: rank 0 could not make the adapter");
-  report.adapter_bytes = adapter.size();
-  measure_saving(plan, codec, collective, adapter, sampler.text_bytes(), report);
+  report.trained = train_adapter(pass, collective, settings.mode, hooks, report);
+  if (!report.trained) return {};
+  CodedSamples samples(plan, codec, collective);
+  Bytes adapter = fitted_adapter(model, *trainer, settings, sampler.text_bytes(), samples, collective, report);
   report.kept = settings.mode == Memorize::kOn || report.expected_saving_bytes > static_cast<double>(adapter.size());
-  if (!report.kept) {
-    report.reason = "it would not save what it takes";
-    return {};
-  }
-  return adapter;
+  if (report.kept) return adapter;
+  report.reason = "it would not save what it takes";
+  return {};
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // The memorization pass (after FineZip, Mittu et al. 2024): all ranks train one low-rank adapter on the very corpus
-// that is about to be compressed, each on chunks of its own, with gradients summed after each step. Then the adapter is
-// made of integers, and kept only if the coder says that it saves more bytes than it takes. Called by every rank's
-// worker thread, in step.
+// that is about to be compressed, each on chunks of its own, with gradients summed after each step. Then as much of
+// the adapter as pays is made of integers, and kept only if the coder says that it saves more bytes than it takes.
+// Called by every rank's worker thread, in step.
 #pragma once
 
 #include <filesystem>
@@ -21,7 +21,6 @@ struct MemorizeSettings {
   Memorize mode = Memorize::kOff;
   PassSettings pass;  ///< Without a budget: as long as the corpus seems to deserve.
   model::TrainerSettings trainer;
-  double step_in_sigmas = 0.5;  ///< Of the adapter's quantization.
 };
 
 /// What was decided, on rank 0.
@@ -32,6 +31,7 @@ struct MemorizeReport {
   PassProgress end;
   double held_out_bits_before = 0;
   std::uint64_t adapter_bytes = 0;
+  std::uint32_t adapter_rank = 0;  ///< At most the rank that was trained.
   std::uint64_t sample_raw_bytes = 0;
   std::uint64_t sample_bytes_without = 0;
   std::uint64_t sample_bytes_with = 0;

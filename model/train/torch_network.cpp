@@ -73,6 +73,17 @@ std::vector<float> values_of(const Tensor& tensor) {
   return named("", tensor).values;
 }
 
+/// The same B·A from the components of its singular value decomposition.
+std::pair<Tensor, Tensor> by_size(const Tensor& a, const Tensor& b) {
+  const auto [a_basis, a_rest] = at::linalg_qr(a.detach().to(at::kCPU, at::kDouble).t());
+  const auto [b_basis, b_rest] = at::linalg_qr(b.detach().to(at::kCPU, at::kDouble));
+  const auto [left, sizes, right] = at::linalg_svd(b_rest.matmul(a_rest.t()));
+  const Tensor roots = sizes.sqrt();
+  const std::int64_t missing = a.size(0) - sizes.numel();  // of an adapter with more components than inputs or outputs
+  return {at::constant_pad_nd((roots.unsqueeze(1) * right).matmul(a_basis.t()), {0, 0, 0, missing}),
+          at::constant_pad_nd(b_basis.matmul(left * roots), {0, missing})};
+}
+
 }  // namespace
 
 TorchNetwork::TorchNetwork(const Model& model, const TrainerSettings& settings, at::Device device, at::ScalarType type)
@@ -242,8 +253,9 @@ std::vector<TrainedProduct> TorchNetwork::adapter() const {
     for (const Product& product : layer.products) {
       TrainedProduct trained;
       if (product.a.defined()) {
-        trained.a = values_of(product.a);
-        trained.b = values_of(product.b * (settings_.alpha / static_cast<float>(settings_.rank)));
+        const auto [a, b] = by_size(product.a, product.b * (settings_.alpha / static_cast<float>(settings_.rank)));
+        trained.a = values_of(a);
+        trained.b = values_of(b);
       }
       products.push_back(std::move(trained));
     }

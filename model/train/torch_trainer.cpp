@@ -124,7 +124,9 @@ class TorchTrainer final : public Trainer {
 
   void be_quantization_aware() override { network_.be_quantization_aware(); }
 
-  std::vector<TrainedProduct> adapter() override { return network_.adapter(); }
+  std::vector<TrainedProduct> adapter() override {
+    return translated([&] { return network_.adapter(); });
+  }
   std::vector<NamedTensor> weights() override { return network_.weights(); }
 
   Bytes save_state() override {

@@ -89,7 +89,8 @@ class Trainer {
 
   /// A copy where they are on a GPU.
   virtual std::span<const float> parameters() = 0;
-  /// [layers × kAdaptedProducts], of a trained adapter.
+  /// [layers × kAdaptedProducts], of a trained adapter. The components of each product by size, the largest first, and
+  /// orthogonal: the first few of them are the best adapter of so many.
   virtual std::vector<TrainedProduct> adapter() = 0;
   /// Of trained weights: the tensors of a checkpoint, with the model's own token numbers.
   virtual std::vector<NamedTensor> weights() = 0;

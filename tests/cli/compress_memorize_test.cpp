@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "model/train/load_trainer.h"
 #include "shard/archive_reader.h"
@@ -56,8 +57,11 @@ TEST_F(CompressMemorize, OnPutsAnAdapterIntoTheArchive) {
   EXPECT_FALSE(std::filesystem::exists("x.fz.job"));
   const auto adapter = nlohmann::json::parse(run_real({"info", "x.fz", "--json"}).out)["adapter"];
   ASSERT_TRUE(adapter.is_object());
-  EXPECT_EQ(adapter["rank"], 3);
-  EXPECT_EQ(adapter["targets"], "query_key_value, down");
+  // As much of it as pays, and no more than was asked for.
+  EXPECT_GE(adapter["rank"], 1);
+  EXPECT_LE(adapter["rank"], 3);
+  const std::set<std::string> possible = {"query_key_value", "down", "query_key_value, down"};
+  EXPECT_TRUE(possible.contains(adapter["targets"])) << adapter["targets"];
   EXPECT_GT(adapter["bytes"], 0);
   expect_success(run_real({"decompress", "x.fz", "-o", "out", "-q"}));
   EXPECT_TRUE(read_text("out/c/text") == read_text("c/text"));

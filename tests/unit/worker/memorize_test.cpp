@@ -20,16 +20,17 @@ namespace {
 
 using test::on_ranks;
 
-/// Codes nothing: a payload is half as large as the text, or as much of it as an adapter is said to leave.
+/// Codes nothing: a payload is half as large as the text, or as much of it as an adapter is said to leave,
+/// and more for each component that it lacks.
 class MeasuredCodec final : public shard::TextCodec {
  public:
-  MeasuredCodec(const model::Model& model, double part_with_adapter)
-      : model_(model), part_with_adapter_(part_with_adapter) {}
+  MeasuredCodec(const model::Model& model, double part_with_adapter, std::uint32_t trained_rank)
+      : model_(model), part_with_adapter_(part_with_adapter), trained_rank_(trained_rank) {}
 
   std::vector<Bytes> encode(std::span<const ByteSpan> blocks, const shard::EncodeSettings&) override {
     std::vector<Bytes> payloads;
     for (const ByteSpan block : blocks) {
-      const double part = has_adapter() ? part_with_adapter_ : 0.5;
+      const double part = has_adapter() ? part_with_adapter_ + 0.02 * (trained_rank_ - rank_) : 0.5;
       payloads.emplace_back(static_cast<std::size_t>(part * static_cast<double>(block.size())));
     }
     return payloads;
@@ -37,7 +38,7 @@ class MeasuredCodec final : public shard::TextCodec {
   std::vector<Bytes> decode(std::span<const shard::StoredPayload>, const shard::Checkpoints&) override { return {}; }
   void use_adapter(ByteSpan adapter, const std::string& source) override {
     adapter_.assign(adapter.begin(), adapter.end());
-    if (has_adapter()) shard::parse_adapter(adapter, model_.config, model_.weights_hash, source);
+    if (has_adapter()) rank_ = shard::parse_adapter(adapter, model_.config, model_.weights_hash, source)->rank;
   }
   shard::ModelIdentity identity() const override { return {}; }
   const model::Model* language_model() const override { return &model_; }
@@ -49,6 +50,8 @@ class MeasuredCodec final : public shard::TextCodec {
  private:
   const model::Model& model_;
   double part_with_adapter_;
+  std::uint32_t trained_rank_;
+  std::uint32_t rank_ = 0;
   Bytes adapter_;
 };
 
@@ -77,7 +80,7 @@ class MemorizeTest : public testing::Test {
     reports_.clear();
     std::vector<Bytes> adapters(kRanks);
     const auto thrown = on_ranks(kRanks, [&](comm::Collective& collective) {
-      MeasuredCodec codec(model_, part_with_adapter);
+      MeasuredCodec codec(model_, part_with_adapter, settings_.trainer.rank);
       adapters[test::index_of(collective)] =
           make_job_adapter(job(), plan_, codec, collective, settings_, hooks_of(collective.rank()));
       EXPECT_FALSE(codec.has_adapter());
@@ -124,6 +127,7 @@ TEST_F(MemorizeTest, AutoKeepsWhatSavesMoreThanItTakes) {
   EXPECT_TRUE(reports_[0].trained);
   EXPECT_TRUE(reports_[0].kept);
   EXPECT_EQ(reports_[0].adapter_bytes, adapter.size());
+  EXPECT_EQ(reports_[0].adapter_rank, 2u);
   EXPECT_NEAR(reports_[0].expected_saving_bytes, 20'000, 200);  // a tenth of the text
   EXPECT_GE(reports_[0].end.tokens, 5000);
 }
@@ -142,6 +146,28 @@ TEST_F(MemorizeTest, AutoDropsWhatDoesNotAndThatIsDecidedForGood) {
   trainers_made_ = 0;
   EXPECT_TRUE(make(0.1)[0].empty());
   EXPECT_EQ(trainers_made_, 0);
+}
+
+TEST_F(MemorizeTest, AutoGivesUpWhereTheModelLearnsNothing) {
+  test::write_text(directory_ / "c/text", test::make_text(1, 600'000));  // some of it is held out
+  plan_ = test::plan_of(directory_ / "c");
+  EXPECT_FALSE(make(0.1)[0].empty());
+  EXPECT_EQ(reports_.at(0).reason, "");
+  EXPECT_LT(reports_[0].end.held_out_bits, 0.98 * reports_[0].held_out_bits_before);
+  std::filesystem::remove(job() / shard::kAdapterName);
+
+  settings_.pass.learning_rate = 1e-9;
+  EXPECT_TRUE(make(0.1)[0].empty());
+  EXPECT_EQ(stored(), Bytes());
+  ASSERT_EQ(reports_.size(), 1u);
+  EXPECT_FALSE(reports_[0].trained);
+  EXPECT_NE(reports_[0].reason.find("the model knows such text"), std::string::npos) << reports_[0].reason;
+  EXPECT_LT(reports_[0].end.tokens, 0.5 * settings_.pass.budget.tokens);
+
+  settings_.mode = Memorize::kOn;  // whoever asks for it gets it
+  std::filesystem::remove(job() / shard::kAdapterName);
+  EXPECT_FALSE(make(0.1)[0].empty());
+  EXPECT_GE(reports_.at(0).end.tokens, settings_.pass.budget.tokens);
 }
 
 TEST_F(MemorizeTest, OnKeepsItAlways) {
@@ -217,7 +243,7 @@ TEST_F(MemorizeTest, WithoutTextThereIsNothingToTrain) {
 
 TEST_F(MemorizeTest, LittleTextIsNotWorthIt) {
   EXPECT_FALSE(is_worth_memorizing(plan_));
-  plan_.blocks.assign(16, {0, 32 << 20, shard::Kind::kText});
+  plan_.blocks.assign(4, {0, 4 << 20, shard::Kind::kText});
   EXPECT_TRUE(is_worth_memorizing(plan_));
   plan_.blocks.back().kind = shard::Kind::kBinary;
   EXPECT_FALSE(is_worth_memorizing(plan_));

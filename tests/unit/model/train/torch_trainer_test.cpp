@@ -272,6 +272,26 @@ TEST_P(TorchTrainerTest, AnUntrainedAdapterChangesNothing) {
   EXPECT_EQ(engine_bits({chunks_[0]}, quantized(*make(settings), settings)), engine_bits({chunks_[0]}));
 }
 
+TEST_P(TorchTrainerTest, ComponentsOfAnAdapterAreOrderedBySize) {
+  constexpr std::uint32_t kRank = 4;
+  const std::unique_ptr<Trainer> trainer = make({.rank = kRank});
+  train(*trainer, {chunks_[0], chunks_[1]}, 4);
+  for (const TrainedProduct& product : trainer->adapter()) {
+    const std::size_t inputs = product.a.size() / kRank;
+    // Rows of A: orthogonal, and none is larger than the one before.
+    const auto dot = [&](std::size_t first, std::size_t second) {
+      return std::inner_product(product.a.begin() + static_cast<std::ptrdiff_t>(first * inputs),
+                                product.a.begin() + static_cast<std::ptrdiff_t>((first + 1) * inputs),
+                                product.a.begin() + static_cast<std::ptrdiff_t>(second * inputs), 0.0);
+    };
+    EXPECT_GT(dot(0, 0), 0);
+    for (std::size_t r = 1; r < kRank; ++r) {
+      EXPECT_LE(dot(r, r), dot(r - 1, r - 1));
+      EXPECT_NEAR(dot(r, r - 1), 0, 1e-5 * dot(0, 0));
+    }
+  }
+}
+
 TEST_P(TorchTrainerTest, TheSeedDecidesTheInitialValues) {
   const auto parameters = [&](std::uint64_t seed) {
     const std::unique_ptr<Trainer> trainer = make({.seed = seed});
