@@ -11,7 +11,7 @@ namespace fz::cli {
 namespace {
 
 /// Ranks wait for each other in training, for so many times the timeout of ranks.
-constexpr double kPatienceOfCollective = 5;
+constexpr double kPatienceOfCollective = 10;
 
 std::vector<std::string> target_names() {
   std::vector<std::string> names;

@@ -27,12 +27,11 @@ constexpr double kMostTokens = 4e6;
 /// trained on stays within half a per cent of what it was, others have lost a tenth by then.
 constexpr double kProbedPart = 0.2;
 constexpr double kLeastProgress = 0.02;
-/// What is coded without the adapter and with several forms of it: whole blocks, one for so much text, at least one and
-/// not too many. Of a small corpus it is a part of a block, or it would take longer than all else; then an adapter
-/// looks better than it is, as the memory learns within a block what an adapter brings: 8.7 % at 250 kB were 3.8 % at
-/// 1 MiB and 2.3 % at 4 MB.
+/// What is coded without the adapter and with several forms of it: one part of a block for so much text, at least one and
+/// not too many. In a small part an adapter looks better than it is, as the memory learns within a block what an adapter
+/// brings (8.7 % at 250 kB were 3.8 % at 1 MiB and 2.3 % at 4 MB); a large one takes long, and the other ranks wait.
 constexpr std::uint64_t kLeastSampleBytes = 64 << 10;
-constexpr std::uint64_t kMostSampleBytes = 4 << 20;
+constexpr std::uint64_t kMostSampleBytes = 2 << 20;
 constexpr std::uint64_t kTextBytesForEachSampleByte = 16;
 constexpr std::uint64_t kTextBytesForEachSample = std::uint64_t{256} << 20;
 constexpr std::uint64_t kMostSamples = 4;

@@ -67,6 +67,16 @@ TEST_F(CompressMemorize, OnPutsAnAdapterIntoTheArchive) {
   EXPECT_TRUE(read_text("out/c/text") == read_text("c/text"));
 }
 
+TEST_F(CompressMemorize, AGpuThatIsNotThereIsSaid) {
+  if (!model::has_trainer()) GTEST_SKIP() << "libfz_train.so is not beside the tests: this build has no LibTorch";
+  if (std::filesystem::exists("/dev/nvidiactl")) GTEST_SKIP() << "there may be a GPU here";
+  write_corpus(10'000);
+  const ToolResult result =
+      compress_real("x.fz", {"--memorize=on", "--memorize-budget=2ktok", "--memorize-device=gpu"});
+  expect_failure(result, 7, "no GPU to train on");
+  EXPECT_FALSE(std::filesystem::exists("x.fz"));
+}
+
 TEST_F(CompressMemorize, AutoLeavesASmallCorpusAlone) {
   write_corpus(2000);
   expect_success(compress_real("off.fz", {"--memorize", "off"}));

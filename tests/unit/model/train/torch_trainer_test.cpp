@@ -17,6 +17,12 @@
 #include "support/temporary_directory.h"
 
 namespace fz::model {
+
+/// For the names of tests.
+static void PrintTo(TrainingDevice device, std::ostream* out) {
+  *out << (device == TrainingDevice::kGpu ? "GPU" : "CPU");
+}
+
 namespace {
 
 using Tokens = std::vector<TokenId>;
