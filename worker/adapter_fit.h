@@ -23,7 +23,8 @@ struct AdapterForm {
 Bytes make_adapter(const model::Model& model, std::span<const model::TrainedProduct> products, const AdapterForm& form);
 
 /// From the whole adapter on: coarser integers, half as many components, one target less; each as long as the sum gets
-/// smaller. `size_with`: bytes of archive and adapter with an adapter of this form, equal on all ranks.
+/// smaller. `size_with`: bytes of archive and adapter with an adapter of this form, up to a constant; equal on all
+/// ranks.
 AdapterForm fit_adapter(std::uint32_t rank, std::uint32_t targets,
                         const std::function<double(const AdapterForm&)>& size_with);
 

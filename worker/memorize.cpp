@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 
 #include "base/log.h"
@@ -27,17 +28,24 @@ constexpr double kMostTokens = 4e6;
 /// trained on stays within half a per cent of what it was, others have lost a tenth by then.
 constexpr double kProbedPart = 0.2;
 constexpr double kLeastProgress = 0.02;
-/// What is coded without the adapter and with several forms of it: one part of a block for so much text, at least one and
-/// not too many. In a small part an adapter looks better than it is, as the memory learns within a block what an adapter
-/// brings (8.7 % at 250 kB were 3.8 % at 1 MiB and 2.3 % at 4 MB); a large one takes long, and the other ranks wait.
+/// What is coded without the adapter and with several forms of it: one part of a block for so much text, at least one
+/// and not too many. In a small part an adapter looks better than it is, as the memory learns within a block what an
+/// adapter brings: 8.7 % at 250 kB were 3.8 % at 1 MiB and 2.3 % at 4 MB. A large one takes long, and the other ranks
+/// wait. So what is saved of the samples is discounted by a power of their part of a block.
+constexpr double kDiscountExponent = 0.4;
 constexpr std::uint64_t kLeastSampleBytes = 64 << 10;
 constexpr std::uint64_t kMostSampleBytes = 2 << 20;
 constexpr std::uint64_t kTextBytesForEachSampleByte = 16;
 constexpr std::uint64_t kTextBytesForEachSample = std::uint64_t{256} << 20;
 constexpr std::uint64_t kMostSamples = 4;
 
-/// Evenly over the text, each within one block.
-std::vector<shard::PlanBlock> samples_of(const shard::Plan& plan) {
+struct Samples {
+  std::vector<shard::PlanBlock> parts;  ///< Each of one block.
+  double part_of_blocks = 1;
+};
+
+/// Evenly over the text.
+Samples samples_of(const shard::Plan& plan) {
   std::vector<const shard::PlanBlock*> blocks;
   std::uint64_t text_bytes = 0;
   for (const shard::PlanBlock& block : plan.blocks) {
@@ -49,15 +57,20 @@ std::vector<shard::PlanBlock> samples_of(const shard::Plan& plan) {
       std::clamp<std::uint64_t>(text_bytes / kTextBytesForEachSample, 1, kMostSamples), blocks.size());
   const auto sample_bytes = static_cast<std::uint32_t>(
       std::clamp(text_bytes / kTextBytesForEachSampleByte, kLeastSampleBytes, kMostSampleBytes));
-  std::vector<shard::PlanBlock> samples;
+  Samples samples;
+  std::uint64_t whole_bytes = 0;
+  std::uint64_t taken_bytes = 0;
   for (std::uint64_t i = 0; i < count; ++i) {
     shard::PlanBlock sample = *blocks[(2 * i + 1) * blocks.size() / (2 * count)];
+    whole_bytes += sample.raw_bytes;
     if (sample.raw_bytes > sample_bytes) {
       sample.raw_offset += (sample.raw_bytes - sample_bytes) / 2;
       sample.raw_bytes = sample_bytes;
     }
-    samples.push_back(sample);
+    taken_bytes += sample.raw_bytes;
+    samples.parts.push_back(sample);
   }
+  if (whole_bytes > 0) samples.part_of_blocks = static_cast<double>(taken_bytes) / static_cast<double>(whole_bytes);
   return samples;
 }
 
@@ -67,20 +80,23 @@ class CodedSamples {
   CodedSamples(const shard::Plan& plan, shard::TextCodec& codec, comm::Collective& collective)
       : codec_(codec), collective_(collective), settings_{.coder = plan.coder, .lane_limit = plan.lane_limit} {
     const shard::CorpusReader reader(plan);
-    const std::vector<shard::PlanBlock> samples = samples_of(plan);
+    const Samples samples = samples_of(plan);
     std::uint64_t own_bytes = 0;
-    for (std::size_t i = static_cast<std::size_t>(collective.rank()); i < samples.size();
+    for (std::size_t i = static_cast<std::size_t>(collective.rank()); i < samples.parts.size();
          i += static_cast<std::size_t>(collective.ranks())) {
-      raws_.push_back(reader.read(samples[i]));
+      raws_.push_back(reader.read(samples.parts[i]));
       own_bytes += raws_.back().size();
     }
     raw_bytes_ = sum_over_ranks(own_bytes);
+    discount_ = std::pow(samples.part_of_blocks, kDiscountExponent);
   }
   ~CodedSamples() { codec_.use_adapter({}, ""); }
   CodedSamples(const CodedSamples&) = delete;
   CodedSamples& operator=(const CodedSamples&) = delete;
 
   std::uint64_t raw_bytes() const { return raw_bytes_; }
+  /// What to multiply with what an adapter saves of them, to have what it saves of as much of whole blocks.
+  double discount() const { return discount_; }
   /// Empty: without one.
   std::uint64_t coded_bytes(ByteSpan adapter) {
     codec_.use_adapter(adapter, "memorization");
@@ -104,6 +120,7 @@ class CodedSamples {
   shard::EncodeSettings settings_;
   std::vector<Bytes> raws_;
   std::uint64_t raw_bytes_ = 0;
+  double discount_ = 1;
 };
 
 /// Rank 0's, of this form, on all ranks.
@@ -177,6 +194,10 @@ Bytes fitted_adapter(const model::Model& model, model::Trainer& trainer, const M
   const std::vector<model::TrainedProduct> products = trainer.adapter();
   const double samples_in_text =
       static_cast<double>(text_bytes) / std::max(static_cast<double>(samples.raw_bytes()), 1.0);
+  const auto saving = [&](std::uint64_t coded_bytes) {
+    return samples.discount() * samples_in_text *
+           (static_cast<double>(report.sample_bytes_without) - static_cast<double>(coded_bytes));
+  };
   report.sample_raw_bytes = samples.raw_bytes();
   report.sample_bytes_without = samples.coded_bytes({});
   Bytes best;
@@ -188,7 +209,7 @@ Bytes fitted_adapter(const model::Model& model, model::Trainer& trainer, const M
              "memorization: rank {} at {}, steps of {} sigma: {} bytes, {} of the samples instead of {}", form.rank,
              shard::adapter_target_names(form.targets), form.step_in_sigmas, adapter.size(), coded_bytes,
              report.sample_bytes_without);
-    const double size = samples_in_text * static_cast<double>(coded_bytes) + static_cast<double>(adapter.size());
+    const double size = static_cast<double>(adapter.size()) - saving(coded_bytes);
     if (size < smallest) {
       smallest = size;
       report.adapter_rank = form.rank;
@@ -198,8 +219,7 @@ Bytes fitted_adapter(const model::Model& model, model::Trainer& trainer, const M
     return size;
   });
   report.adapter_bytes = best.size();
-  report.expected_saving_bytes = samples_in_text * (static_cast<double>(report.sample_bytes_without) -
-                                                    static_cast<double>(report.sample_bytes_with));
+  report.expected_saving_bytes = saving(report.sample_bytes_with);
   return best;
 }
 

@@ -170,6 +170,23 @@ TEST_F(MemorizeTest, AutoGivesUpWhereTheModelLearnsNothing) {
   EXPECT_GE(reports_.at(0).end.tokens, settings_.pass.budget.tokens);
 }
 
+TEST_F(MemorizeTest, WhatAPartOfABlockSavesIsDiscounted) {
+  // One block instead of several.
+  std::vector<shard::PlanBlock> blocks;
+  for (const shard::PlanBlock& block : plan_.blocks) {
+    if (!plan_.uses_model(block)) continue;
+    if (blocks.empty()) blocks.push_back({block.raw_offset, 0, block.kind});
+    blocks[0].raw_bytes += block.raw_bytes;
+  }
+  plan_.blocks = blocks;
+  make(0.25);
+  const double whole = blocks.at(0).raw_bytes;
+  ASSERT_EQ(reports_.size(), 1u);
+  EXPECT_LT(reports_[0].sample_raw_bytes, 0.5 * whole);
+  EXPECT_LT(reports_[0].expected_saving_bytes, 0.8 * 0.25 * whole);
+  EXPECT_GT(reports_[0].expected_saving_bytes, 0.4 * 0.25 * whole);
+}
+
 TEST_F(MemorizeTest, OnKeepsItAlways) {
   settings_.mode = Memorize::kOn;
   const Bytes adapter = make(0.9)[0];
