@@ -113,8 +113,9 @@ def write_plot(results, arguments):
     for (kind, megabytes), runs in results.items():
         plain = runs[""].archive_bytes
         curve = [plot.Point(f"{megabytes} MB", seconds_of(budget), 100 * (run.archive_bytes / plain - 1), True)
-                 for budget, run in runs.items() if budget]
-        panels.setdefault(f"{kind}: seconds of training", []).append(curve)
+                 for budget, run in sorted(runs.items(), key=lambda item: seconds_of(item[0] or "0s")) if budget]
+        if curve:
+            panels.setdefault(f"{kind}: seconds of training", []).append(curve)
     text = plot.curves_svg("What an adapter brings: duration against gain", ratio.machine(arguments.program),
                            "change of the archive, per cent", panels)
     with open(arguments.plot, "w", encoding="utf-8") as file:
