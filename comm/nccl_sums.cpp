@@ -123,7 +123,7 @@ GpuIdentity identity_of(const NcclLibrary& nccl, int gpu) {
   char bus[64] = "";
   if (nccl.get_pci_bus_id(bus, sizeof bus, gpu) != cudaSuccess) return {};
   const std::string name = std::string(host) + " " + bus;
-  const Hash hash = hash_bytes({reinterpret_cast<const std::uint8_t*>(name.data()), name.size()});
+  const Hash hash = hash_bytes(as_byte_span(name));
   GpuIdentity identity;
   for (std::size_t i = 0; i < kIdentityNumbers; ++i)
     identity[i] = 1.0f + static_cast<float>(hash[2 * i] * 256 + hash[2 * i + 1]);

@@ -101,8 +101,9 @@ class InProcessGroup {
 };
 
 /// Does this work on so many ranks at once; what each of them threw.
-inline std::vector<std::optional<Error>> on_ranks(int ranks, const std::function<void(comm::Collective&)>& work) {
-  InProcessGroup group(ranks);
+inline std::vector<std::optional<Error>> on_ranks(int ranks, const std::function<void(comm::Collective&)>& work,
+                                                  std::chrono::seconds patience = std::chrono::seconds(60)) {
+  InProcessGroup group(ranks, patience);
   std::vector<std::optional<Error>> errors(static_cast<std::size_t>(ranks));
   std::vector<std::thread> threads;
   for (int rank = 0; rank < ranks; ++rank) {

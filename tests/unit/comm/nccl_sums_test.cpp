@@ -10,7 +10,6 @@
 #include <cstring>
 #include <map>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include "support/expect_error.h"
@@ -153,35 +152,32 @@ class NcclSumsTest : public testing::Test {
   /// On each rank of three: connects, and sums so many times; the number of ranks that were connected.
   int connect_and_sum(int times, std::vector<std::optional<Error>>& errors, bool has_nccl = true) {
     std::atomic<int> connected = 0;
-    test::InProcessGroup group(3, patience_);
-    errors.assign(3, std::nullopt);
-    std::vector<std::thread> threads;
-    for (int rank = 0; rank < 3; ++rank) {
-      threads.emplace_back([&, rank] {
-        const std::unique_ptr<Collective> collective = group.member(rank);
-        try {
-          const auto sums = connect_gpus_with(has_nccl || rank != 1 ? &kFakeNccl : nullptr, *collective, rank);
-          connected += sums != nullptr;
-          for (int time = 0; sums && time < times; ++time) {
-            std::vector<float> values(5, static_cast<float>(rank + 1 + 10 * time));
-            sums->sum(values.data(), values.size());
-            EXPECT_EQ(values, std::vector<float>(5, static_cast<float>(6 + 30 * time)));
-          }
-          if (!sums) {  // the ranks are still in step
-            std::vector<float> values = {1};
-            collective->sum(values);
-            EXPECT_EQ(values[0], 3);
-          }
-        } catch (const Error& error) {
-          errors[static_cast<std::size_t>(rank)] = error;
-        }
-      });
-    }
-    for (std::thread& thread : threads) thread.join();
+    const auto work = [&](Collective& collective) {
+      const int rank = collective.rank();
+      const auto sums = connect_gpus_with(has_nccl || rank != 1 ? &kFakeNccl : nullptr, collective, rank);
+      connected += sums != nullptr;
+      for (int time = 0; sums && time < times; ++time) {
+        std::vector<float> values(5, static_cast<float>(rank + 1 + 10 * time));
+        sums->sum(values.data(), values.size());
+        EXPECT_EQ(values, std::vector<float>(5, static_cast<float>(6 + 30 * time)));
+      }
+      if (!sums) {  // the ranks are still in step
+        std::vector<float> values = {1};
+        collective.sum(values);
+        EXPECT_EQ(values[0], 3);
+      }
+    };
+    errors = test::on_ranks(3, work, patience_);
     return connected;
   }
   static void expect_no_errors(const std::vector<std::optional<Error>>& errors) {
     for (const std::optional<Error>& error : errors) EXPECT_FALSE(error.has_value()) << error->what();
+  }
+
+  void expect_not_used(bool has_nccl = true) {
+    std::vector<std::optional<Error>> errors;
+    EXPECT_EQ(connect_and_sum(1, errors, has_nccl), 0);
+    expect_no_errors(errors);
   }
 
   FakeWorld world_;
@@ -199,42 +195,32 @@ TEST_F(NcclSumsTest, AddsTheNumbersOfAllRanks) {
 }
 
 TEST_F(NcclSumsTest, IsNotUsedWhenARankHasNoNccl) {
-  std::vector<std::optional<Error>> errors;
-  EXPECT_EQ(connect_and_sum(1, errors, false), 0);
-  expect_no_errors(errors);
+  expect_not_used(false);
   EXPECT_EQ(world_.made, 0);
 }
 
 TEST_F(NcclSumsTest, IsNotUsedWhenRanksShareAGpu) {
   world_.shares_a_gpu = true;
-  std::vector<std::optional<Error>> errors;
-  EXPECT_EQ(connect_and_sum(1, errors), 0);
-  expect_no_errors(errors);
+  expect_not_used();
   EXPECT_EQ(world_.made, 0);
 }
 
 TEST_F(NcclSumsTest, IsNotUsedWithoutAnId) {
   world_.has_no_id = true;
-  std::vector<std::optional<Error>> errors;
-  EXPECT_EQ(connect_and_sum(1, errors), 0);
-  expect_no_errors(errors);
+  expect_not_used();
 }
 
 TEST_F(NcclSumsTest, IsNotUsedOnAnyRankWhenOneCannotJoin) {
   world_.fails_to_join = 2;
   patience_ = kShortPatience;
-  std::vector<std::optional<Error>> errors;
-  EXPECT_EQ(connect_and_sum(1, errors), 0);
-  expect_no_errors(errors);
+  expect_not_used();
   EXPECT_EQ(world_.aborted, 2);  // the others waited for it, not for ever
 }
 
 TEST_F(NcclSumsTest, IsNotUsedWhenJoiningTakesTooLong) {
   world_.never_joins = 0;
   patience_ = kShortPatience;
-  std::vector<std::optional<Error>> errors;
-  EXPECT_EQ(connect_and_sum(1, errors), 0);
-  expect_no_errors(errors);
+  expect_not_used();
   EXPECT_EQ(world_.aborted, 3);
 }
 
