@@ -46,22 +46,21 @@ Bytes make_adapter(const model::Model& model, std::span<const model::TrainedProd
   return shard::serialize_adapter(adapter);
 }
 
-AdapterForm fit_adapter(std::uint32_t rank, std::uint32_t targets,
-                        const std::function<double(const AdapterForm&)>& size_with) {
-  AdapterForm best{rank, targets, kFinestStep};
-  double smallest = size_with(best);
-  const auto is_better = [&](const AdapterForm& form) {
-    const double size = size_with(form);
-    if (size >= smallest) return false;
-    smallest = size;
-    best = form;
+FormedAdapter fit_adapter(std::uint32_t rank, std::uint32_t targets,
+                          const std::function<FormedAdapter(const AdapterForm&)>& try_form) {
+  FormedAdapter best = try_form({rank, targets, kFinestStep});
+  const AdapterForm& form = best.form;
+  const auto is_better = [&](const AdapterForm& tried) {
+    FormedAdapter adapter = try_form(tried);
+    if (adapter.total_bytes >= best.total_bytes) return false;
+    best = std::move(adapter);
     return true;
   };
-  while (best.step_in_sigmas < kCoarsestStep && is_better({best.rank, targets, 2 * best.step_in_sigmas})) continue;
-  while (best.rank > 1 && is_better({best.rank / 2, targets, best.step_in_sigmas})) continue;
+  while (form.step_in_sigmas < kCoarsestStep && is_better({form.rank, targets, 2 * form.step_in_sigmas})) continue;
+  while (form.rank > 1 && is_better({form.rank / 2, targets, form.step_in_sigmas})) continue;
   for (const model::AdapterTarget target : model::kAdapterTargets) {
-    const std::uint32_t others = best.targets & ~bit_of(target);
-    if (others != 0 && others != best.targets) is_better({best.rank, others, best.step_in_sigmas});
+    const std::uint32_t others = form.targets & ~bit_of(target);
+    if (others != 0 && others != form.targets) is_better({form.rank, others, form.step_in_sigmas});
   }
   return best;
 }

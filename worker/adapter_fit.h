@@ -18,14 +18,21 @@ struct AdapterForm {
   double step_in_sigmas = 0;  ///< Of its integers.
 };
 
+/// An adapter of a form, and what samples become with it.
+struct FormedAdapter {
+  AdapterForm form;
+  Bytes bytes;
+  std::uint64_t sample_bytes = 0;
+  double total_bytes = 0;  ///< Of archive and adapter, up to a constant; equal on all ranks.
+};
+
 /// `products` as Trainer::adapter gives them, with at least the form's components and targets; serialized. Throws
 /// Error(kUsage) when a value is not finite.
 Bytes make_adapter(const model::Model& model, std::span<const model::TrainedProduct> products, const AdapterForm& form);
 
-/// From the whole adapter on: coarser integers, half as many components, one target less; each as long as the sum gets
-/// smaller. `size_with`: bytes of archive and adapter with an adapter of this form, up to a constant; equal on all
-/// ranks.
-AdapterForm fit_adapter(std::uint32_t rank, std::uint32_t targets,
-                        const std::function<double(const AdapterForm&)>& size_with);
+/// From the whole adapter on: coarser integers, half as many components, one target less; each as long as the total
+/// gets smaller. `try_form` makes an adapter of a form and measures it.
+FormedAdapter fit_adapter(std::uint32_t rank, std::uint32_t targets,
+                          const std::function<FormedAdapter(const AdapterForm&)>& try_form);
 
 }  // namespace fz::worker

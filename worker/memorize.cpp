@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 
 #include "base/log.h"
 #include "model/tokenizer.h"
@@ -200,27 +199,22 @@ Bytes fitted_adapter(const model::Model& model, model::Trainer& trainer, const M
   };
   report.sample_raw_bytes = samples.raw_bytes();
   report.sample_bytes_without = samples.coded_bytes({});
-  Bytes best;
-  double smallest = std::numeric_limits<double>::infinity();
-  fit_adapter(settings.trainer.rank, settings.trainer.products_mask, [&](const AdapterForm& form) {
-    Bytes adapter = common_adapter(model, products, form, collective);
-    const std::uint64_t coded_bytes = samples.coded_bytes(adapter);
+  const auto try_form = [&](const AdapterForm& form) {
+    FormedAdapter adapter{form, common_adapter(model, products, form, collective), 0, 0};
+    adapter.sample_bytes = samples.coded_bytes(adapter.bytes);
+    adapter.total_bytes = static_cast<double>(adapter.bytes.size()) - saving(adapter.sample_bytes);
     log_line(LogLevel::kInfo,
              "memorization: rank {} at {}, steps of {} sigma: {} bytes, {} of the samples instead of {}", form.rank,
-             shard::adapter_target_names(form.targets), form.step_in_sigmas, adapter.size(), coded_bytes,
+             shard::adapter_target_names(form.targets), form.step_in_sigmas, adapter.bytes.size(), adapter.sample_bytes,
              report.sample_bytes_without);
-    const double size = static_cast<double>(adapter.size()) - saving(coded_bytes);
-    if (size < smallest) {
-      smallest = size;
-      report.adapter_rank = form.rank;
-      report.sample_bytes_with = coded_bytes;
-      best = std::move(adapter);
-    }
-    return size;
-  });
-  report.adapter_bytes = best.size();
-  report.expected_saving_bytes = saving(report.sample_bytes_with);
-  return best;
+    return adapter;
+  };
+  FormedAdapter best = fit_adapter(settings.trainer.rank, settings.trainer.products_mask, try_form);
+  report.adapter_bytes = best.bytes.size();
+  report.adapter_rank = best.form.rank;
+  report.sample_bytes_with = best.sample_bytes;
+  report.expected_saving_bytes = saving(best.sample_bytes);
+  return std::move(best.bytes);
 }
 
 Bytes trained_adapter(const shard::Plan& plan, shard::TextCodec& codec, const model::Model& model,

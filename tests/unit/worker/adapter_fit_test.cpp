@@ -12,15 +12,24 @@
 namespace fz::worker {
 namespace {
 
+FormedAdapter of_size(const AdapterForm& form, double total_bytes) {
+  return {form, {}, 0, total_bytes};
+}
+
 TEST(AdapterFit, FindsWhereTheSumIsSmallest) {
   // Each halving of the numbers' bits or of the components halves the adapter, and costs text.
   const auto fitted = [](double text_bytes) {
-    return fit_adapter(8, model::kAllAdapterTargets, [&](const AdapterForm& form) {
-      const double adapter_bytes = 250 * form.rank * std::popcount(form.targets) * (2 - std::log2(form.step_in_sigmas));
-      // One of the targets helps nobody.
-      const double help = std::popcount(form.targets & ~bit_of(model::AdapterTarget::kAttentionOutput)) / 3.0;
-      return adapter_bytes + text_bytes * (1 - 0.01 * help * form.rank / form.step_in_sigmas);
-    });
+    return fit_adapter(8, model::kAllAdapterTargets,
+                       [&](const AdapterForm& form) {
+                         const double adapter_bytes =
+                             250 * form.rank * std::popcount(form.targets) * (2 - std::log2(form.step_in_sigmas));
+                         // One of the targets helps nobody.
+                         const double help =
+                             std::popcount(form.targets & ~bit_of(model::AdapterTarget::kAttentionOutput)) / 3.0;
+                         return of_size(
+                             form, adapter_bytes + text_bytes * (1 - 0.01 * help * form.rank / form.step_in_sigmas));
+                       })
+        .form;
   };
   const AdapterForm of_much_text = fitted(1e7);
   EXPECT_EQ(of_much_text.rank, 8u);
@@ -34,13 +43,13 @@ TEST(AdapterFit, FindsWhereTheSumIsSmallest) {
 
 TEST(AdapterFit, TriesNoFormTwiceAndFewInAll) {
   int tried = 0;
-  fit_adapter(64, model::kAllAdapterTargets, [&](const AdapterForm&) { return 100.0 - ++tried; });
+  fit_adapter(64, model::kAllAdapterTargets, [&](const AdapterForm& form) { return of_size(form, 100.0 - ++tried); });
   EXPECT_EQ(tried, 1 + 2 + 6 + 3);
   tried = 0;
-  fit_adapter(64, model::kAllAdapterTargets, [&](const AdapterForm&) { return 100.0 + ++tried; });
+  fit_adapter(64, model::kAllAdapterTargets, [&](const AdapterForm& form) { return of_size(form, 100.0 + ++tried); });
   EXPECT_EQ(tried, 1 + 1 + 1 + 4);
   tried = 0;
-  EXPECT_EQ(fit_adapter(1, 1, [&](const AdapterForm&) { return 100.0 + ++tried; }).rank, 1u);
+  EXPECT_EQ(fit_adapter(1, 1, [&](const AdapterForm& form) { return of_size(form, 100.0 + ++tried); }).form.rank, 1u);
   EXPECT_EQ(tried, 1 + 1);
 }
 
