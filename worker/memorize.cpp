@@ -24,7 +24,7 @@ constexpr double kTokensPerTextByte = 0.25;
 constexpr double kTokensPerTextByteOfAuto = 1.0 / 64;
 constexpr double kMostTokens = 4e6;
 /// After this part of the budget the loss of held-out text must be so much smaller: text of kinds that the model was
-/// trained on stays within half a per cent of what it was, others have lost a tenth by then.
+/// trained on stays within half a per cent of what it was, others halve it in half a million tokens.
 constexpr double kProbedPart = 0.2;
 constexpr double kLeastProgress = 0.02;
 /// What is coded without the adapter and with several forms of it: one part of a block for so much text, at least one
