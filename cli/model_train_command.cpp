@@ -25,8 +25,8 @@ namespace {
 
 struct TrainOptions : ReportOptions, DataOptions {
   std::string output;
-  std::string tokenizer;  ///< Either this, or…
-  std::string begin;      ///< …a model to go on from.
+  std::string begin;      ///< A model to go on from, or "" for a new one.
+  std::string tokenizer;  ///< Of a new model, or in place of that model's own.
   model::Architecture architecture;
   std::string budget;
   worker::PassSettings pass{.learning_rate = 3e-3, .warm_up = 0.02, .evaluation_period = 0.05};
@@ -110,8 +110,8 @@ void finish(const TrainOptions& options, TrainingJob& job, const model::Model& s
 
 void train(const TrainOptions& options, const Context& context) {
   const bool coordinates = context.world.coordinates();
-  if (options.tokenizer.empty() == options.begin.empty()) {
-    fail(ErrorCode::kUsage, "model train: give either --tokenizer, for a new model, or --begin, for one to go on from");
+  if (options.tokenizer.empty() && options.begin.empty()) {
+    fail(ErrorCode::kUsage, "model train: give --tokenizer, for a new model, or --begin, for one to go on from");
   }
   if (!coordinates) leave_signals_to_rank_0();
   const InterruptionGuard guard;
@@ -193,7 +193,10 @@ void add_model_train(CLI::App& group, Context& context) {
     return command->add_option(name, variable, what)->type_name(type);
   };
   add("-o,--output", options->output, "The directory to make", "OUT")->required();
-  add("--tokenizer", options->tokenizer, "Of a new model: what 'model tokenizer' has written", "tokenizer.json");
+  add("--tokenizer", options->tokenizer,
+      "What 'model tokenizer' has written: of a new model, or with --begin in place of the model's own, of which it "
+      "keeps what both know",
+      "tokenizer.json");
   add("--begin", options->begin,
       "A model to go on from: a Hugging Face directory, a model file, or 'default' for the one inside the program",
       "MODEL");

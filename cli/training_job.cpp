@@ -5,6 +5,7 @@
 #include "base/new_directory.h"
 #include "model/import.h"
 #include "model/model_file.h"
+#include "model/train/tokenizer_change.h"
 
 namespace fz::cli {
 namespace {
@@ -43,6 +44,7 @@ void TrainingJob::begin(const std::string& begin, const std::string& tokenizer, 
     model::write_untrained_model(start, shape, tokenizer, seed);
   } else {
     model::copy_model(start, begin, shape.context);
+    if (!tokenizer.empty()) model::change_tokenizer(start, tokenizer);
   }
   replace_file(options_path, as_byte_span(options_));
 }

@@ -20,8 +20,8 @@ class TrainingJob {
   /// when another process trains it.
   TrainingJob(const std::filesystem::path& output, std::string options, bool writes);
 
-  /// Makes the start unless an earlier run has: a copy of the directory `begin`, or an untrained model. Throws
-  /// Error(kInput) when the earlier run had other options.
+  /// Makes the start unless an earlier run has: a copy of the model `begin`, with another tokenizer unless
+  /// that is empty, or an untrained model. Throws Error(kInput) when the earlier run had other options.
   void begin(const std::string& begin, const std::string& tokenizer, const model::Architecture& shape,
              std::uint64_t seed);
   /// As the importer makes it. `context`: tokens of a chunk.

@@ -67,13 +67,18 @@ void copy_directory(const std::filesystem::path& directory, const std::filesyste
 
 }  // namespace
 
+TokenId begin_token_of(const TokenizerData& tokenizer, const std::filesystem::path& path) {
+  const auto found = std::find(tokenizer.tokens.begin(), tokenizer.tokens.end(), "");
+  if (found == tokenizer.tokens.end()) {
+    fail(ErrorCode::kUsage, "{}: has no special token, and every chunk has to begin with one", path.string());
+  }
+  return static_cast<TokenId>(found - tokenizer.tokens.begin());
+}
+
 void write_untrained_model(const std::filesystem::path& directory, const Architecture& shape,
                            const std::filesystem::path& tokenizer_path, std::uint64_t seed) {
   const TokenizerData tokenizer = import_tokenizer(tokenizer_path.string());
-  const auto begin_token = std::find(tokenizer.tokens.begin(), tokenizer.tokens.end(), "");
-  if (begin_token == tokenizer.tokens.end()) {
-    fail(ErrorCode::kUsage, "{}: has no special token, and every chunk has to begin with one", tokenizer_path.string());
-  }
+  const TokenId begin_token = begin_token_of(tokenizer, tokenizer_path);
   InitialWeights weights(seed);
   // What writes to the residual stream begins smaller, by the number of those that do.
   const double residual_deviation = kInitialDeviation / std::sqrt(2.0 * shape.layers);
@@ -94,8 +99,7 @@ void write_untrained_model(const std::filesystem::path& directory, const Archite
   }
   weights.add_gain("model.norm.weight", shape.width);
   copy_json(tokenizer_path, directory / "tokenizer.json");
-  const auto begin_id = static_cast<TokenId>(begin_token - tokenizer.tokens.begin());
-  const std::string config = export_config(config_of(shape, tokenizer.tokens.size(), begin_id), shape.rope_theta);
+  const std::string config = export_config(config_of(shape, tokenizer.tokens.size(), begin_token), shape.rope_theta);
   replace_file(directory / "config.json", as_byte_span(config));
   replace_file(directory / "model.safetensors", serialize_safetensors(weights.tensors()));
 }

@@ -24,6 +24,10 @@ struct Architecture {
   double rope_theta = 10000;
 };
 
+/// The first special token: a model that is trained with this tokenizer begins its chunks with it. Throws
+/// Error(kUsage), naming `path`, when there is none.
+TokenId begin_token_of(const TokenizerData& tokenizer, const std::filesystem::path& path);
+
 /// Writes an untrained model with a tied head and the tokens of `tokenizer_path`, whose first special token begins
 /// chunks: normally distributed weights (Radford et al. 2019, GPT-2). `directory` exists. Throws Error(kInput),
 /// Error(kCorrupt), Error(kOutput), or Error(kUsage) when the tokenizer has no special token.

@@ -74,6 +74,18 @@ TEST_F(ModelTrain, GoesOnFromAnotherModel) {
                  "missing: cannot open");
 }
 
+TEST_F(ModelTrain, GoesOnWithAnotherTokenizer) {
+  expect_success(train("first", {"--budget", "20ktok", "-q"}));
+  expect_success(run_tool({"model", "tokenizer", "texts", "-o", "larger.json", "--vocabulary", "310", "-q"}));
+  const test::ToolResult result =
+      run_tool({"model", "train", "texts", "-o", "second", "--begin", "first/model.fzm", "--tokenizer", "larger.json",
+                "--context", "32", "--budget", "4ktok", "--threads", "1", "--progress", "json"});
+  expect_success(result);
+  EXPECT_EQ(read_text("second/tokenizer.json"), read_text("larger.json"));
+  EXPECT_EQ(model::load_model("second/model.fzm")->config.vocabulary_size, 310u);
+  EXPECT_LT(double{last_event(result.err)["held_out_bits"]}, 6) << "it has forgotten what it knew";
+}
+
 TEST_F(ModelTrain, RefusesWhatIsThereAndOtherOptions) {
   write_text("out/mine", "kept");
   expect_failure(train("out", {"--budget", "1ktok"}), 4, "out: exists already");
@@ -83,7 +95,6 @@ TEST_F(ModelTrain, RefusesWhatIsThereAndOtherOptions) {
   expect_failure(train("new", {"--budget", "1ktok"}), 3, "begun with other options");
   expect_success(train("whole", {"--budget", "2ktok", "-q"}));
   expect_failure(run_tool({"model", "train", "texts", "-o", "x", "--budget", "1ktok"}), 2, "--tokenizer");
-  expect_failure(train("x", {"--budget", "1ktok", "--begin", "whole"}), 2, "--begin");
   expect_failure(train("x", {"--budget", "soon"}), 2, "--budget");
 }
 
