@@ -9,7 +9,6 @@
 #include "model/json_file.h"
 #include "model/safetensors.h"
 #include "model/train/model_directory.h"
-#include "model/validate.h"
 
 namespace fz::model {
 namespace {
@@ -37,9 +36,10 @@ Spellings spell(const TokenizerData& tokens, TokenId begin_token, const Tokenize
 }
 
 /// Rows that the checkpoint lacks (single bytes that were no tokens) are zeros, as for the importer.
-NamedTensor respelled(const NamedTensor& old, const Spellings& spellings, const std::string& path) {
-  if (old.shape.size() != 2) fail(ErrorCode::kCorrupt, "{}: tensor '{}' is not a matrix", path, old.name);
-  const auto rows = static_cast<std::size_t>(old.shape[0]), width = static_cast<std::size_t>(old.shape[1]);
+NamedTensor respelled(const NamedTensor& old, const Spellings& spellings, std::size_t width, const std::string& path) {
+  if (old.shape.size() != 2 || old.shape[1] != width)
+    fail(ErrorCode::kCorrupt, "{}: tensor '{}' has not {} columns", path, old.name, width);
+  const auto rows = static_cast<std::size_t>(old.shape[0]);
   NamedTensor result{old.name, {spellings.size(), width}, std::vector<float>(spellings.size() * width)};
   for (std::size_t row = 0; row < spellings.size(); ++row) {
     float* const target = result.values.data() + row * width;
@@ -57,7 +57,7 @@ bool is_by_token(const std::string& name) {
   return name == "model.embed_tokens.weight" || name == "lm_head.weight";
 }
 
-void respell_file(const std::filesystem::path& path, const Spellings& spellings) {
+void respell_file(const std::filesystem::path& path, const Spellings& spellings, std::size_t width) {
   std::vector<NamedTensor> tensors;
   bool is_changed = false;
   const SafetensorsFile file(path.string());
@@ -65,7 +65,7 @@ void respell_file(const std::filesystem::path& path, const Spellings& spellings)
   if (!is_changed) return;
   for (const auto& [name, tensor] : file.tensors()) {
     NamedTensor values{name, tensor.shape, file.read_floats(name)};
-    tensors.push_back(is_by_token(name) ? respelled(values, spellings, path.string()) : std::move(values));
+    tensors.push_back(is_by_token(name) ? respelled(values, spellings, width, path.string()) : std::move(values));
   }
   replace_file(path, serialize_safetensors(tensors));
 }
@@ -73,18 +73,16 @@ void respell_file(const std::filesystem::path& path, const Spellings& spellings)
 }  // namespace
 
 void change_tokenizer(const std::filesystem::path& directory, const std::filesystem::path& tokenizer_path) {
+  const Model model = import_model(directory.string());  // whole and within the limits
   const std::string config_path = directory / "config.json", old_path = directory / "tokenizer.json";
-  const TokenizerData old = import_tokenizer(old_path), tokens = import_tokenizer(tokenizer_path);
-  validate_tokenizer(old, old_path);
+  const TokenizerData tokens = import_tokenizer(tokenizer_path);
   const TokenId begin_token = begin_token_of(tokens, tokenizer_path);
-  Json config = read_json(config_path);
-  const Json& old_begin_token = member(config, "bos_token_id");
-  if (!old_begin_token.is_number_unsigned())
-    fail(ErrorCode::kUnsupported, "{}: bos_token_id is not one token", config_path);
-  const Spellings spellings = spell(tokens, begin_token, old, old_begin_token.get<TokenId>());
+  const Spellings spellings =
+      spell(tokens, begin_token, import_tokenizer(old_path), model.original_ids[model.config.begin_token]);
   for (const auto& item : std::filesystem::directory_iterator(directory)) {
-    if (item.path().extension() == ".safetensors") respell_file(item.path(), spellings);
+    if (item.path().extension() == ".safetensors") respell_file(item.path(), spellings, model.config.width);
   }
+  Json config = read_json(config_path);
   config["vocab_size"] = tokens.tokens.size();
   config["bos_token_id"] = begin_token;
   config["eos_token_id"] = nullptr;  // numbers of the old tokens mean others now

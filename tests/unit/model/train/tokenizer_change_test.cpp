@@ -104,15 +104,17 @@ TEST(TokenizerChange, RefusesWhatCannotBe) {
     directory.write("new.json", tokenizer.dump());
     change_tokenizer(directory.path(), directory.file("new.json"));
   };
+  expect_error(ErrorCode::kInput, "missing.json",
+               [&] { change_tokenizer(directory.path(), directory.file("missing.json")); });
   nlohmann::json none_special = Source().tokenizer;
   none_special["added_tokens"] = nlohmann::json::array();
   expect_error(ErrorCode::kUsage, "no special token", [&] { change(none_special); });
-  Source vector;
-  vector.tensors.at("model.embed_tokens.weight").shape = {264 * 8};
-  vector.write_to(directory);
-  expect_error(ErrorCode::kCorrupt, "not a matrix", [&] { change(other_tokenizer()); });
-  expect_error(ErrorCode::kInput, "missing.json",
-               [&] { change_tokenizer(directory.path(), directory.file("missing.json")); });
+  // A stray file beside the one that the index names; it must not decide how much memory is taken.
+  directory.write("model.safetensors.index.json",
+                  nlohmann::json{{"weight_map", {{"model.norm.weight", "model.safetensors"}}}}.dump());
+  directory.write("stray.safetensors",
+                  safetensors_bytes({{"lm_head.weight", {{1, 264 * 8}, std::vector<float>(264 * 8)}}}));
+  expect_error(ErrorCode::kCorrupt, "has not 8 columns", [&] { change(other_tokenizer()); });
 }
 
 }  // namespace
