@@ -11,6 +11,8 @@ namespace {
 /// One document of so many is held out, as long as there are not too many tokens: evaluating them costs time.
 constexpr std::uint64_t kDocumentsForEachHeldOut = 20;
 constexpr std::size_t kMostHeldOutTokens = 1 << 16;
+/// One novel is not what all text is like.
+constexpr std::size_t kHeldOutChunksOfDocument = 2;
 /// Bytes that are tokenized together.
 constexpr std::size_t kTokenizedTogether = 4 << 20;
 
@@ -44,12 +46,10 @@ void TextChunks::add(std::vector<Read>& batch, const model::Tokenizer& tokenizer
     batch[i].tokens = own.encode(batch[i].bytes);
   });
   for (const Read& read : batch) {
-    const std::size_t most_held_out = std::max<std::size_t>(kMostHeldOutTokens / context_, 1);
-    if (read.lot % kDocumentsForEachHeldOut == 0 && held_out_.size() < most_held_out) {
-      for (std::size_t begin = 0; begin < read.tokens.size() && held_out_.size() < most_held_out; begin += context_) {
-        const auto first = read.tokens.begin() + static_cast<std::ptrdiff_t>(begin);
-        held_out_.emplace_back(first, std::min(first + context_, read.tokens.end()));
-      }
+    // The first one is trained on in any case: it may be the only one.
+    if (read.lot % kDocumentsForEachHeldOut == 0 && !documents_.empty() &&
+        held_out_.size() * context_ < kMostHeldOutTokens) {
+      hold_out(read.tokens);
       continue;
     }
     for (std::uint32_t copy = 0; copy < read.copies; ++copy) {
@@ -59,6 +59,18 @@ void TextChunks::add(std::vector<Read>& batch, const model::Tokenizer& tokenizer
     }
   }
   batch.clear();
+}
+
+/// Some chunks from within the document; the rest of it is not trained on.
+void TextChunks::hold_out(const std::vector<model::TokenId>& tokens) {
+  const std::size_t all = (tokens.size() + context_ - 1) / context_;
+  const std::size_t count = std::min(all, kHeldOutChunksOfDocument);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t begin = all * (2 * i + 1) / (2 * count) * context_;
+    const std::size_t end = std::min(begin + context_, tokens.size());
+    held_out_.emplace_back(tokens.begin() + static_cast<std::ptrdiff_t>(begin),
+                           tokens.begin() + static_cast<std::ptrdiff_t>(end));
+  }
 }
 
 /// Chunks run over the ends of documents, as they do in an archive's blocks; their neighbours should be any.

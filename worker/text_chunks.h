@@ -11,8 +11,8 @@ namespace fz::worker {
 
 class TextChunks final : public ChunkSource {
  public:
-  /// Which documents are held out, and their order, depends on their paths and `seed`, not on the number of ranks.
-  /// `progress` is called between documents and may throw.
+  /// Which documents are held out, and their order, depends on their paths and `seed`, not on the number of ranks, but
+  /// for a rank's first one, which is not. `progress` is called between documents and may throw.
   TextChunks(model::TextSource& source, const model::Tokenizer& tokenizer, ThreadPool& pool, std::uint32_t context,
              std::uint64_t seed, int rank, int ranks, const std::function<void()>& progress);
 
@@ -33,6 +33,7 @@ class TextChunks final : public ChunkSource {
     std::vector<model::TokenId> tokens;
   };
   void add(std::vector<Read>& batch, const model::Tokenizer& tokenizer, ThreadPool& pool);
+  void hold_out(const std::vector<model::TokenId>& tokens);
   void shuffle();
 
   std::uint32_t context_;
