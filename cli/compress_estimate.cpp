@@ -47,7 +47,7 @@ std::vector<shard::RawBlock> samples_of(const shard::Plan& plan, const Range& ra
     const std::uint64_t offset = pieces * i / count * kSampleBytes;
     const auto size = static_cast<std::uint32_t>(std::min<std::uint64_t>(kSampleBytes, range.size_bytes - offset));
     const auto id = BlockId{static_cast<std::uint32_t>(i)};
-    samples.push_back({id, range.begin + offset, reader.read({range.begin + offset, size, kind})});
+    samples.push_back({id, range.begin + offset, reader.read({range.begin + offset, size, kind}), kind});
   }
   return samples;
 }

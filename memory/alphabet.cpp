@@ -2,8 +2,9 @@
 
 namespace fz::memory {
 
-Alphabet Alphabet::of_bytes() {
+Alphabet Alphabet::of_bytes(Contents contents) {
   Alphabet alphabet;
+  alphabet.contents = contents;
   for (std::uint32_t byte = 0; byte < 256; ++byte) {
     alphabet.offsets.push_back(byte);
     alphabet.bytes.push_back(static_cast<std::uint8_t>(byte));

@@ -13,9 +13,13 @@ namespace fz::memory {
 
 using Symbol = std::uint32_t;
 
+/// What the bytes of an alphabet of bytes are: it decides which contexts are looked at.
+enum class Contents : std::uint8_t { kText, kBinary };
+
 struct Alphabet {
   std::vector<std::uint8_t> bytes;     ///< Of all symbols, one after another.
   std::vector<std::uint32_t> offsets;  ///< count + 1 places in `bytes`.
+  Contents contents = Contents::kText;
 
   Symbol count() const { return static_cast<Symbol>(offsets.size() - 1); }
   ByteSpan bytes_of(Symbol symbol) const {
@@ -26,7 +30,7 @@ struct Alphabet {
   /// Decisions of a symbol: bits of the largest number.
   int depth() const { return std::bit_width(count() - 1); }
 
-  static Alphabet of_bytes();
+  static Alphabet of_bytes(Contents contents = Contents::kText);
   static Alphabet of_tokens(std::uint32_t count, const std::function<ByteSpan(Symbol)>& bytes_of);
 };
 

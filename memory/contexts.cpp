@@ -51,7 +51,7 @@ void hash_token_contexts(const LaneText& text, ContextHashes& hashes) {
   };
 }
 
-void hash_byte_contexts(const LaneText& text, ContextHashes& hashes) {
+void hash_text_contexts(const LaneText& text, ContextHashes& hashes) {
   const Symbol s1 = text.last(1);
   const Symbol above = text.above(0);
   hashes.history[0] = hash_of(1, {});
@@ -66,8 +66,33 @@ void hash_byte_contexts(const LaneText& text, ContextHashes& hashes) {
   const Symbol record = text.record(1, 0);
   const Symbol record_right = text.record(1, 1);
   hashes.history[9] = hash_of(10, {record, record_right, s1});
-  hashes.history[10] = hash_of(11, {record, text.period() == 0 ? 0 : (text.position() - text.begin()) % text.period()});
+  hashes.history[10] = hash_of(11, {record, text.phase()});
   hashes.history[11] = hash_of(12, {record, record_right, text.record(2, 0), s1, text.last(2)});
+  hashes.candidate[0] = hash_of(13, {text.last_bytes(5)});
+  hashes.candidate[1] = hash_of(14, {text.last_bytes(7)});
+  hashes.candidate[2] = hash_of(15, {text.word(), text.previous_word()});
+}
+
+void hash_binary_contexts(const LaneText& text, ContextHashes& hashes) {
+  const Symbol s1 = text.last(1);
+  const Symbol s4 = text.last(4);
+  const std::uint32_t alignment = (text.position() - text.begin()) % 4;
+  const Symbol record = text.record(1, 0);
+  const Symbol second_record = text.record(2, 0);
+  hashes.history = {
+      hash_of(1, {}),
+      hash_of(2, {s1}),
+      hash_of(3, {text.last_bytes(2)}),
+      hash_of(4, {text.last_bytes(3)}),
+      hash_of(5, {text.last_bytes(4)}),
+      hash_of(6, {record, second_record}),
+      hash_of(7, {s4, text.last(8), alignment}),
+      hash_of(8, {s1, s4, alignment}),
+      hash_of(9, {text.last(2), text.last(3)}),
+      hash_of(10, {record, text.record(1, 1), s1}),
+      hash_of(11, {record, text.phase()}),
+      hash_of(12, {record, second_record, text.record(3, 0)}),
+  };
   hashes.candidate[0] = hash_of(13, {text.last_bytes(5)});
   hashes.candidate[1] = hash_of(14, {text.last_bytes(7)});
   hashes.candidate[2] = hash_of(15, {text.word(), text.previous_word()});

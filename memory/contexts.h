@@ -8,9 +8,15 @@
 
 namespace fz::memory {
 
-inline constexpr int kHistoryContexts = 12;  ///< In both plans.
+inline constexpr int kHistoryContexts = 12;  ///< In all plans.
 inline constexpr int kMaxCandidateContexts = 7;
 inline constexpr int kMaxMatches = 3;
+
+/// Contexts of a symbol to come, as hashes.
+struct ContextHashes {
+  std::array<std::uint32_t, kHistoryContexts> history;
+  std::array<std::uint32_t, kMaxCandidateContexts> candidate;
+};
 
 /// What a memory over one kind of alphabet looks at.
 struct ContextPlan {
@@ -20,20 +26,24 @@ struct ContextPlan {
   std::array<std::uint32_t, kMaxMatches> match_lengths{};  ///< Shortest lengths in symbols, the longest first.
   std::uint32_t rate = 0;                                  ///< Of the mixers, in units of 2^-16.
   std::uint32_t final_rate = 0;
+  /// In lines at least this long, weights are chosen by the record above instead of by the fields of the line.
+  std::uint32_t records_from_column = 0;
+  void (*hash)(const LaneText& text, ContextHashes& hashes) = nullptr;
 };
 
-/// Contexts of a symbol to come, as hashes.
-struct ContextHashes {
-  std::array<std::uint32_t, kHistoryContexts> history;
-  std::array<std::uint32_t, kMaxCandidateContexts> candidate;
-};
+void hash_token_contexts(const LaneText& text, ContextHashes& hashes);
+void hash_text_contexts(const LaneText& text, ContextHashes& hashes);
+void hash_binary_contexts(const LaneText& text, ContextHashes& hashes);
 
 /// For the tokens of a model.
-inline constexpr ContextPlan kTokenPlan = {7, 3, 5, {24, 12, 5}, 1311, 328};
-void hash_token_contexts(const LaneText& text, ContextHashes& hashes);
+inline constexpr ContextPlan kTokenPlan = {7, 3, 5, {24, 12, 5}, 1311, 328, UINT32_MAX, hash_token_contexts};
+/// For the 256 bytes.
+inline constexpr ContextPlan kTextPlan = {3, 2, 5, {24, 8}, 328, 66, 255, hash_text_contexts};
+inline constexpr ContextPlan kBinaryPlan = {3, 2, 5, {24, 8}, 328, 66, 0, hash_binary_contexts};
 
-/// For the 256 bytes, of text or of binary data.
-inline constexpr ContextPlan kBytePlan = {3, 2, 5, {24, 8}, 328, 66};
-void hash_byte_contexts(const LaneText& text, ContextHashes& hashes);
+inline const ContextPlan& plan_of(const Alphabet& alphabet) {
+  if (!alphabet.is_bytes()) return kTokenPlan;
+  return alphabet.contents == Contents::kBinary ? kBinaryPlan : kTextPlan;
+}
 
 }  // namespace fz::memory

@@ -8,6 +8,7 @@
 #include "memory/alphabet.h"
 #include "memory/context_hash.h"
 #include "memory/period.h"
+#include "memory/record_vote.h"
 
 namespace fz::memory {
 
@@ -49,7 +50,9 @@ class LaneText {
   }
 
   /// Length of records, for bytes only; 0: not known.
-  std::uint32_t period() const { return period_.period(); }
+  std::uint32_t period() const { return period_; }
+  /// Symbols since a record began, wherever records begin; 0 if the period is not known.
+  std::uint32_t phase() const { return period_ == 0 ? 0 : (position_ - begin_) % period_; }
   /// The symbol a whole number of records back, `shift` to the right.
   Symbol record(std::uint32_t records, std::uint32_t shift) const {
     return period() == 0 ? kNoneAbove : last(records * period() - shift);
@@ -62,7 +65,12 @@ class LaneText {
     ++position_;
     bool line_ended = false;
     for (const std::uint8_t byte : alphabet_->bytes_of(symbol)) line_ended |= read(byte);
-    if (alphabet_->is_bytes()) period_.see(static_cast<std::uint32_t>(last_bytes_), position_ - begin_);
+    if (alphabet_->is_bytes()) {
+      const auto last_four = static_cast<std::uint32_t>(last_bytes_);
+      const std::uint32_t done = position_ - begin_;
+      period_ =
+          alphabet_->contents == Contents::kBinary ? records_.see(last_four, done) : repetitions_.see(last_four, done);
+    }
     if (line_ended) {
       above_begin_ = line_begin_;
       above_end_ = line_begin_ = position_;
@@ -108,7 +116,9 @@ class LaneText {
   std::uint32_t previous_word_ = 0;
   std::uint32_t field_ = 0;
   std::uint64_t last_bytes_ = 0;
-  PeriodVote period_;
+  std::uint32_t period_ = 0;
+  PeriodVote repetitions_;  // of text
+  RecordVote records_;      // of binary data
 };
 
 }  // namespace fz::memory

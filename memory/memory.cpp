@@ -46,7 +46,7 @@ Memory::State::State(const Alphabet& the_alphabet, std::span<const LaneRange> la
       kernels(*options.kernels),
       ranges(lane_ranges.begin(), lane_ranges.end()),
       symbols(lane_ranges.back().end),
-      plan(the_alphabet.is_bytes() ? kBytePlan : kTokenPlan),
+      plan(plan_of(the_alphabet)),
       depth(the_alphabet.depth()),
       with_model(options.with_model),
       left_out(options.left_out),
@@ -176,7 +176,7 @@ std::span<const Symbol> Memory::symbols() const {
 }
 
 std::size_t Memory::table_bytes(const Alphabet& alphabet, std::size_t symbol_count) {
-  const ContextPlan& plan = alphabet.is_bytes() ? kBytePlan : kTokenPlan;
+  const ContextPlan& plan = plan_of(alphabet);
   return kHistoryContexts * (sizeof(HistoryTable::Bucket) << bucket_bits(symbol_count)) +
          plan.candidate_contexts * (sizeof(std::uint64_t) << entry_bits(symbol_count)) +
          plan.matches * (sizeof(std::uint32_t) << match_bits(symbol_count));

@@ -50,17 +50,13 @@ void Memory::State::hash_contexts(LaneRecord& lane) const {
   const LaneText& text = lane.text;
   if (lane.hashed_position == text.position()) return;
   lane.hashed_position = text.position();
-  if (alphabet.is_bytes()) {
-    hash_byte_contexts(text, lane.hashes);
-  } else {
-    hash_token_contexts(text, lane.hashes);
-  }
+  plan.hash(text, lane.hashes);
   SymbolSelectors& selectors = lane.selectors;
   selectors.last_symbol = text.last(1) >> std::max(0, depth - 8) & 255;
   selectors.last_hash = combine(text.last(1), 77);
   selectors.line_hash = combine(text.field(), text.first_of_line());
   // Where lines are very long or none, records tell more than fields.
-  selectors.has_record = alphabet.is_bytes() && text.column() >= 255;
+  selectors.has_record = text.column() >= plan.records_from_column;
   selectors.record_set = selectors.has_record ? (text.record(1, 0) & 255) * 8 : 0;
 
   prefetch_histories(lane, 1);

@@ -69,6 +69,8 @@ const char* codec_name(Codec codec) {
       return "overlapping-mixed";
     case Codec::kQuick:
       return "quick";
+    case Codec::kBinaryMemory:
+      return "binary-memory";
   }
   return "unknown";
 }

@@ -13,7 +13,7 @@
 namespace fz::shard {
 
 inline constexpr std::uint16_t kOldestFormatVersion = 1;
-inline constexpr std::uint16_t kFormatVersion = 5;
+inline constexpr std::uint16_t kFormatVersion = 6;
 inline constexpr std::size_t kHeaderBytes = 104;
 inline constexpr std::size_t kBlockHeaderBytes = 56;
 inline constexpr std::size_t kFooterBytes = 88;
@@ -42,17 +42,18 @@ enum class Codec : std::uint8_t {
   kOverlappingRanks = 8,
   kOverlappingMixed = 9,
   kQuick = 10,
+  kBinaryMemory = 11,
 };
 /// The first codec number that a format version does not know.
 constexpr int codec_count(std::uint16_t format_version) {
-  return format_version == 1 ? 5 : format_version <= 3 ? 7 : format_version == 4 ? 10 : 11;
+  return format_version == 1 ? 5 : format_version <= 3 ? 7 : format_version == 4 ? 10 : format_version == 5 ? 11 : 12;
 }
 /// The first format version that has the codec. A writer states no later version than its blocks need.
 constexpr std::uint16_t format_version_of(Codec codec) {
-  for (const std::uint16_t version : {1, 2, 4}) {
+  for (const std::uint16_t version : {1, 2, 4, 5}) {
     if (static_cast<int>(codec) < codec_count(version)) return version;
   }
-  return 5;
+  return 6;
 }
 
 /// The first format version that has adapters.
@@ -67,9 +68,12 @@ enum class TokenCoder : std::uint8_t {
 
 /// How blocks that no model codes become bits.
 enum class MemoryCoder : std::uint8_t {
-  kThorough = 0,  ///< The memory over bytes (Codec::kMemory).
+  kThorough = 0,  ///< The memory over bytes (Codec::kMemory, kBinaryMemory).
   kQuick = 1,     ///< The quick memory: five times the speed, a few per cent larger.
 };
+
+/// What a file's bytes are, and so which codecs they are offered to.
+enum class Kind : std::uint8_t { kText = 0, kBinary = 1 };
 
 const char* codec_name(Codec codec);
 /// Of a codec that needs a model: do chunks overlap?

@@ -34,8 +34,9 @@ bool may_be_smaller(ByteSpan raw, const Bytes& payload, int zstd_level, std::siz
 }
 
 /// Without a model: the memory, and the others where they have a chance.
-Candidates try_codecs(ByteSpan raw, MemoryCoder coder) {
+Candidates try_codecs(const RawBlock& block, MemoryCoder coder) {
   const StageScope stage(Stage::kFallback);
+  const ByteSpan raw = block.raw;
   Candidates candidates;
   if (coder == MemoryCoder::kQuick) {
     // zstd's best would hold it up for as long again. On text that takes a sixth at most off what level 6 leaves.
@@ -43,7 +44,9 @@ Candidates try_codecs(ByteSpan raw, MemoryCoder coder) {
     if (!may_be_smaller(raw, candidates[kLast].second, 6, 5)) return candidates;
   } else {
     // Here it would take a tenth of the time. Nothing halves what level 3 leaves, while the memory mostly does.
-    candidates[kLast] = {Codec::kMemory, memory_compress(raw)};
+    candidates[kLast] = block.kind == Kind::kBinary
+                            ? std::pair{Codec::kBinaryMemory, memory_compress(raw, memory::Contents::kBinary)}
+                            : std::pair{Codec::kMemory, memory_compress(raw, memory::Contents::kText)};
     if (!may_be_smaller(raw, candidates[kLast].second, 3, 3)) return candidates;
   }
   for (std::size_t index = 0; index < kLast; ++index) candidates[index] = try_codec(index, raw);
@@ -84,7 +87,9 @@ Bytes decode_without_model(const StoredBlock& block, const std::string& place) {
     case Codec::kBzip2:
       return bzip2_decompress(block.payload, block.header.raw_bytes, place);
     case Codec::kMemory:
-      return memory_decompress(block.payload, block.header.raw_bytes, place);
+      return memory_decompress(block.payload, block.header.raw_bytes, memory::Contents::kText, place);
+    case Codec::kBinaryMemory:
+      return memory_decompress(block.payload, block.header.raw_bytes, memory::Contents::kBinary, place);
     case Codec::kQuick:
       return quick_decompress(block.payload, block.header.raw_bytes, place);
     default:
@@ -107,7 +112,7 @@ std::vector<StoredBlock> encode_blocks(std::span<const RawBlock> blocks, TextCod
     for (const RawBlock& block : blocks) raw_bytes += block.raw.size();
     WorkMeter::expect_steps(raw_bytes);
     pool.parallel_for(blocks.size(),
-                      [&](std::size_t i, int) { candidates[i] = try_codecs(blocks[i].raw, settings.memory_coder); });
+                      [&](std::size_t i, int) { candidates[i] = try_codecs(blocks[i], settings.memory_coder); });
   } else {
     pool.parallel_for(blocks.size() * kLast, [&](std::size_t i, int) {
       const std::size_t index = kLast - 1 - i / blocks.size();  // the slower first

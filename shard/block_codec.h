@@ -17,6 +17,7 @@ struct RawBlock {
   BlockId id{};
   std::uint64_t raw_offset = 0;
   Bytes raw;
+  Kind kind = Kind::kText;
 };
 
 /// Tries every codec that fits and keeps each block's smallest payload; the same whatever other blocks go along. `text`

@@ -18,15 +18,16 @@ constexpr std::uint32_t kLanes = 1;
 /// Steps of a lane after which the meter advances.
 constexpr std::uint32_t kMeterStride = 4096;
 
-const memory::Alphabet& byte_alphabet() {
-  static const memory::Alphabet alphabet = memory::Alphabet::of_bytes();
-  return alphabet;
+const memory::Alphabet& bytes_of(memory::Contents contents) {
+  static const memory::Alphabet text = memory::Alphabet::of_bytes(memory::Contents::kText);
+  static const memory::Alphabet binary = memory::Alphabet::of_bytes(memory::Contents::kBinary);
+  return contents == memory::Contents::kText ? text : binary;
 }
 
 /// Steps all lanes through their bytes: decide(lane, index, level, zero) names the decision for the byte at `index`.
 template <typename Decide, typename Done>
-void code_bytes(const std::vector<Lane>& lanes, const Decide& decide, const Done& done) {
-  memory::Memory memory(byte_alphabet(), lanes, {});
+void code_bytes(memory::Contents contents, const std::vector<Lane>& lanes, const Decide& decide, const Done& done) {
+  memory::Memory memory(bytes_of(contents), lanes, {});
   const std::uint32_t longest = longest_lane(lanes);
   for (std::uint32_t t = 0; t < longest; ++t) {
     for (std::size_t lane = 0; lane < lanes.size(); ++lane) {
@@ -51,15 +52,16 @@ void code_bytes(const std::vector<Lane>& lanes, const Decide& decide, const Done
 }  // namespace
 
 std::uint64_t memory_codec_bytes(std::uint32_t raw_bytes) {
-  return memory::Memory::table_bytes(byte_alphabet(), raw_bytes) + raw_bytes * sizeof(memory::Symbol);
+  return memory::Memory::table_bytes(bytes_of(memory::Contents::kBinary), raw_bytes) +
+         raw_bytes * sizeof(memory::Symbol);
 }
 
-Bytes memory_compress(ByteSpan raw) {
+Bytes memory_compress(ByteSpan raw, memory::Contents contents) {
   const auto size = static_cast<std::uint32_t>(raw.size());
   const std::vector<Lane> lanes = divide_into_lanes(size, 1, kLanes);
   std::vector<RangeEncoder> encoders(kLanes);
   code_bytes(
-      lanes,
+      contents, lanes,
       [&](std::size_t lane, std::uint32_t index, int level, Probability zero) {
         const unsigned bit = raw[index] >> (kDecisionsOfByte - 1 - level) & 1;
         encoders[lane].encode(bit, zero);
@@ -72,13 +74,14 @@ Bytes memory_compress(ByteSpan raw) {
   return writer.take();
 }
 
-Bytes memory_decompress(ByteSpan payload, std::uint32_t raw_bytes, const std::string& source) {
+Bytes memory_decompress(ByteSpan payload, std::uint32_t raw_bytes, memory::Contents contents,
+                        const std::string& source) {
   ByteReader reader(payload, source);
   const std::uint32_t lane_count = read_lane_count(reader, raw_bytes);
   std::vector<RangeDecoder> decoders = split_streams(reader, lane_count);
   Bytes raw(raw_bytes);
   code_bytes(
-      divide_into_lanes(raw_bytes, 1, lane_count),
+      contents, divide_into_lanes(raw_bytes, 1, lane_count),
       [&](std::size_t lane, std::uint32_t, int, Probability zero) { return decoders[lane].decode(zero); },
       [&](std::uint32_t index, std::uint8_t byte) { raw[index] = byte; });
   return raw;

@@ -1,10 +1,11 @@
-// A block of any bytes coded with the memory alone, no model (docs/format.md, "Body of codec 6"). Pure functions.
+// A block of any bytes coded with the memory alone, no model (docs/format.md, "Memory payload"). Pure functions.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
 #include "base/bytes.h"
+#include "memory/alphabet.h"
 
 namespace fz::shard {
 
@@ -13,10 +14,11 @@ namespace fz::shard {
 /// What either function holds beside its input and output.
 std::uint64_t memory_codec_bytes(std::uint32_t raw_bytes);
 
-Bytes memory_compress(ByteSpan raw);
+Bytes memory_compress(ByteSpan raw, memory::Contents contents);
 
-/// The raw bytes again; `source` names archive and block in errors. Throws Error(kCorrupt) when the payload is
-/// inconsistent; a damaged payload may also decode to wrong bytes, which the block's hash finds.
-Bytes memory_decompress(ByteSpan payload, std::uint32_t raw_bytes, const std::string& source);
+/// The raw bytes again, of the same contents; `source` names archive and block in errors. Throws Error(kCorrupt) when
+/// the payload is inconsistent; a damaged payload may also decode to wrong bytes, which the block's hash finds.
+Bytes memory_decompress(ByteSpan payload, std::uint32_t raw_bytes, memory::Contents contents,
+                        const std::string& source);
 
 }  // namespace fz::shard

@@ -13,9 +13,6 @@
 
 namespace fz::shard {
 
-/// What kind of codec a file's bytes are offered to.
-enum class Kind : std::uint8_t { kText = 0, kBinary = 1 };
-
 /// An input argument: its name in the archive and where it lies.
 struct PlanInput {
   std::string name;

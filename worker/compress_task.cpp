@@ -79,7 +79,7 @@ class CompressTask final : public Task {
         fail(ErrorCode::kLaunch, "rank {}: asked for a block that does not fit", number(rank_));
       }
       const shard::PlanBlock& range = plan_.blocks[number(id)];
-      raws.push_back({id, range.raw_offset, reader_->read(range)});
+      raws.push_back({id, range.raw_offset, reader_->read(range), range.kind});
     }
     return raws;
   }

@@ -153,6 +153,22 @@ TEST_F(Commands, BinaryCorporaNeedNoModel) {
   expect_success(run_tool({"verify", "b.fz"}, 0));
 }
 
+TEST_F(Commands, BinaryFilesHaveAMemoryOfTheirOwn) {
+  std::string records;
+  for (int i = 0; i < 3000; ++i) records += fmt::format("{:04}", i * 7 % 1000) + std::string("\0\1row\2", 6) + "....";
+  test::write_text("d/records", records);
+  for (const std::vector<std::string>& options : {std::vector<std::string>{}, {"--model", "none", "--thorough"}}) {
+    std::vector<std::string> command = {"compress", "d", "-o", "r.fz", "-q", "--force", "--check-decode"};
+    command.insert(command.end(), options.begin(), options.end());
+    expect_success(run_tool(command, 0));
+    const auto info = nlohmann::json::parse(run_tool({"info", "r.fz", "--json"}, 0).out);
+    EXPECT_EQ(info["format_version"], 6);
+    EXPECT_EQ(info["codecs"]["binary-memory"]["blocks"], 1);
+    expect_success(run_tool({"decompress", "r.fz", "-o", "out", "-q", "--force"}, 0));
+    EXPECT_TRUE(same("d", "out/d"));
+  }
+}
+
 TEST_F(Commands, WithoutAModelTheMemoryCodesTextToo) {
   const std::vector<std::string> options = {"compress", "c",  "-o",      "n.fz", "--block-size",
                                             "64KiB",    "-q", "--model", "none", "--check-decode"};

@@ -25,10 +25,10 @@ for archive in "$golden"/v*.fz; do
 done
 
 # Longer ones, of several chunks and lanes: for the best backend only, as the slow ones would take minutes.
-for archive in "$golden"/long/v*.fz; do
+for archive in "$golden"/long/v*.fz "$golden"/binary/v*.fz; do
   rm -rf out
   "$program" decompress "$archive" -o out -q || die "$archive: exit code $?"
-  (cd out && sha256sum --check --quiet "$golden/long/SHA256SUMS") || die "$archive: other contents"
+  (cd out && sha256sum --check --quiet "$(dirname "$archive")/SHA256SUMS") || die "$archive: other contents"
 done
 
 # The header named the model and is lost: of the models inside the program the one that it was made with is found.

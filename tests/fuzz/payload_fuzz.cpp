@@ -29,10 +29,12 @@ Bytes sample() {
 
 std::vector<Bytes> seeds() {
   const Bytes raw = sample();
-  std::vector<Bytes> inputs = {with_kind(shard::Codec::kZstd, shard::zstd_compress(raw)),
-                               with_kind(shard::Codec::kBzip2, shard::bzip2_compress(raw)),
-                               with_kind(shard::Codec::kMemory, shard::memory_compress(raw)),
-                               with_kind(shard::Codec::kQuick, shard::quick_compress(raw))};
+  std::vector<Bytes> inputs = {
+      with_kind(shard::Codec::kZstd, shard::zstd_compress(raw)),
+      with_kind(shard::Codec::kBzip2, shard::bzip2_compress(raw)),
+      with_kind(shard::Codec::kMemory, shard::memory_compress(raw, memory::Contents::kText)),
+      with_kind(shard::Codec::kBinaryMemory, shard::memory_compress(raw, memory::Contents::kBinary)),
+      with_kind(shard::Codec::kQuick, shard::quick_compress(raw))};
   for (const shard::TokenCoder coder : shard::kTokenCoders)
     inputs.push_back(with_kind(shard::model_codec(coder), codec().encode_one(raw, {coder})));
   return inputs;
@@ -48,7 +50,9 @@ void use(ByteSpan input) {
   } else if (kind == shard::Codec::kBzip2) {
     shard::bzip2_decompress(payload, kRawBytes, "fuzz");
   } else if (kind == shard::Codec::kMemory) {
-    shard::memory_decompress(payload, kRawBytes, "fuzz");
+    shard::memory_decompress(payload, kRawBytes, memory::Contents::kText, "fuzz");
+  } else if (kind == shard::Codec::kBinaryMemory) {
+    shard::memory_decompress(payload, kRawBytes, memory::Contents::kBinary, "fuzz");
   } else if (kind == shard::Codec::kQuick) {
     shard::quick_decompress(payload, kRawBytes, "fuzz");
   } else if (shard::needs_model(kind)) {

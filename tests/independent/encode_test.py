@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""encode_test.py PROGRAM LANE_BITS SEED   what the program makes of a block of codec 6 with 2^LANE_BITS lanes
+"""encode_test.py PROGRAM text|binary LANE_BITS SEED   what the program makes of a block of codec 6 or 11 with 2^LANE_BITS lanes
 
 The program reads lanes of bytes, but writes one only. So this writes an archive of one file itself, from docs/format.md and with
 reference_memory.py, and has the program decompress it. Exit code 77: NumPy is not installed.
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from reference_archive import MEMORY
+from reference_archive import BINARY, MEMORY
 from reference_memory import Memory
 from reference_model import check, sha256
 
@@ -43,11 +43,11 @@ def zstd(data):
     return b'\x28\xb5\x2f\xfd\x20' + bytes([len(data)]) + (len(data) << 3 | 1).to_bytes(3, 'little') + data
 
 
-def encode(raw, lane_bits):
-    """The payload of codec 6."""
+def encode(raw, codec, lane_bits):
+    """The payload of codec 6 or 11."""
     lanes, size = 1 << lane_bits, len(raw)
     starts = [l * size // lanes for l in range(lanes + 1)]
-    memory = Memory([bytes([b]) for b in range(256)], list(zip(starts, starts[1:])), with_model=False)
+    memory = Memory([bytes([b]) for b in range(256)], list(zip(starts, starts[1:])), with_model=False, binary=codec == BINARY)
     coders, decisions = [RangeEncoder() for _ in range(lanes)], [0] * lanes
 
     def code(l, zero):
@@ -62,13 +62,13 @@ def encode(raw, lane_bits):
     return bytes([lane_bits]) + b''.join(varint(len(stream)) for stream in streams[:-1]) + b''.join(streams)
 
 
-def archive_of(name, raw, payload):
-    header = struct.pack('<8sHBBIIIQ32s32s', b'\x89FZD\r\n\x1a\n', 2, 0, 0, 0, 0, 2 ** 20, 0, b'', b'')
+def archive_of(name, raw, codec, payload):
+    header = struct.pack('<8sHBBIIIQ32s32s', b'\x89FZD\r\n\x1a\n', 6 if codec == BINARY else 2, 0, 0, 0, 0, 2 ** 20, 0, b'', b'')
     header += sha256(header)[:8]
-    block = struct.pack('<4sB3xIQII16s8s', b'FZb1', MEMORY, 0, 0, len(raw), len(payload), sha256(raw)[:16], sha256(payload)[:8])
+    block = struct.pack('<4sB3xIQII16s8s', b'FZb1', codec, 0, 0, len(raw), len(payload), sha256(raw)[:16], sha256(payload)[:8])
     block += sha256(block)[:4] + payload
     table_data = b'\x01\x00' + varint(0o644) + b'\0\0' + varint(len(name)) + name + varint(0) + varint(len(raw))
-    index_data = bytes([MEMORY]) + varint(len(raw)) + varint(len(payload))
+    index_data = bytes([codec]) + varint(len(raw)) + varint(len(payload))
     table, index = zstd(table_data), zstd(index_data)
     footer = struct.pack('<QIIIIIIQ16s16s', len(header + block), len(table), len(table_data), len(index), len(index_data), 1, 0,
                          len(raw), sha256(table)[:16], sha256(index)[:16])
@@ -84,15 +84,16 @@ def repetitive(rng, size):
     return data[:size]
 
 
-def main(program, lane_bits, seed):
+def main(program, contents, lane_bits, seed):
+    codec = {'text': MEMORY, 'binary': BINARY}[contents]
     rng, lane_bits = random.Random(int(seed)), int(lane_bits)
     raw = repetitive(rng, 5000 + rng.randrange(1000) + 3 * 2 ** lane_bits)
-    payload = encode(raw, lane_bits)
+    payload = encode(raw, codec, lane_bits)
     check(len(payload) <= len(raw), 'the payload is too long')
     with tempfile.TemporaryDirectory() as folder:
         archive, out = os.path.join(folder, 'it.fz'), os.path.join(folder, 'out')
         with open(archive, 'wb') as file:
-            file.write(archive_of(b'it', raw, payload))
+            file.write(archive_of(b'it', raw, codec, payload))
         subprocess.run([program, 'decompress', '--quiet', archive, '-o', out], check=True)
         with open(os.path.join(out, 'it'), 'rb') as file:
             check(file.read() == raw, 'the program decodes to other bytes')
@@ -100,6 +101,6 @@ def main(program, lane_bits, seed):
 
 
 if __name__ == '__main__':
-    if len(sys.argv) != 4:
+    if len(sys.argv) != 5:
         sys.exit(__doc__)
     main(*sys.argv[1:])

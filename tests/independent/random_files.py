@@ -33,6 +33,7 @@ def write_binary(path, seed):
     data += bytes(500) + rng.randbytes(50) + b'\xff' * 500 + records(rng, 61, 5)  # matches that reach the last length class
     data += b'ab' * 30 + records(rng, 7, 50)
     data += data[-4096:-3500]  # most of the random bytes, at the largest period
+    data += records(rng, 12, 500)  # votes enough for the next age
     data += records(rng, 61, 25) + data[:300]
     with open(path, 'wb') as file:
         file.write(data)

@@ -9,7 +9,7 @@ from reference_memory import Memory
 from reference_model import Chunk, check, frequencies, np, sha256
 
 RANGE, RANKS, MIXED = range(3)  # coders
-MEMORY, QUICK = 6, 10           # codecs without a model
+MEMORY, QUICK, BINARY = 6, 10, 11  # codecs without a model
 OVERLAPPING = 7                 # the first codec whose chunks overlap
 
 
@@ -154,12 +154,12 @@ def decode_model_block(model, codec, payload, context):
     return b''.join(model.tokens[token] for token in tokens), lanes
 
 
-def decode_memory_block(payload, size):
-    """The raw bytes of a block of codec 6, and its number of lanes."""
+def decode_memory_block(payload, size, binary):
+    """The raw bytes of a block of codec 6, or 11 for binary ones, and its number of lanes."""
     lanes, offset = read_lanes(payload, 0, size)
     sources = read_streams(payload, offset, lanes)
     starts = [l * size // lanes for l in range(lanes + 1)]
-    memory = Memory([bytes([b]) for b in range(256)], list(zip(starts, starts[1:])), with_model=False)
+    memory = Memory([bytes([b]) for b in range(256)], list(zip(starts, starts[1:])), with_model=False, binary=binary)
     while memory.active_lanes():
         memory.step(lambda l, zero: sources[l].decision(zero))
     return bytes(memory.symbols), lanes
@@ -186,7 +186,7 @@ def decode(archive_path, model, out_path):
         archive = file.read()
     header, footer = archive[:104], archive[-88:]
     magic, version, coder, _, numerics, context, _, adapter_bytes, weights, tokenizer = struct.unpack('<8sHBBIIIQ32s32s', header[:96])
-    check(magic == b'\x89FZD\r\n\x1a\n' and version in (1, 2, 3, 4, 5) and header[96:] == sha256(header[:96])[:8], 'bad header')
+    check(magic == b'\x89FZD\r\n\x1a\n' and version in (1, 2, 3, 4, 5, 6) and header[96:] == sha256(header[:96])[:8], 'bad header')
     uses_model = context > 0
     if uses_model:
         check_model(model, (coder, numerics, context, weights, tokenizer))
@@ -206,9 +206,9 @@ def decode(archive_path, model, out_path):
         check(block_id == block and raw_offset == len(corpus), 'a block out of order')
         payload = archive[offset + 56:offset + 56 + payload_bytes]
         check(payload_check == sha256(payload)[:8], 'bad payload')
-        check(codec in (MEMORY, QUICK) or uses_model and 3 <= codec <= OVERLAPPING + MIXED and coder_of(codec) == coder, 'a block of codec %d, which is not decoded here' % codec)
-        if codec == MEMORY:
-            raw, lanes = decode_memory_block(payload, raw_bytes)
+        check(codec in (MEMORY, QUICK, BINARY) or uses_model and 3 <= codec <= OVERLAPPING + MIXED and coder_of(codec) == coder, 'a block of codec %d, which is not decoded here' % codec)
+        if codec in (MEMORY, BINARY):
+            raw, lanes = decode_memory_block(payload, raw_bytes, codec == BINARY)
         elif codec == QUICK:
             raw, lanes = decode_quick_block(payload, raw_bytes), 1
         else:
@@ -219,8 +219,8 @@ def decode(archive_path, model, out_path):
         print('block %d: codec %d, %d bytes, lanes: %d: hash agrees' % (block, codec, raw_bytes, lanes))
     check(offset == end and len(corpus) == corpus_bytes, 'the blocks do not fill their place')
     codecs = {codec for codec, _ in blocks}
-    check(bool(codecs - {MEMORY, QUICK}) == uses_model, 'a model in the header that no block has')
-    lowest = 5 if QUICK in codecs else 4 if max(codecs) >= OVERLAPPING else 3 if adapter_bytes else 2 if max(codecs) >= 5 else 1
+    check(bool(codecs - {MEMORY, QUICK, BINARY}) == uses_model, 'a model in the header that no block has')
+    lowest = 6 if BINARY in codecs else 5 if QUICK in codecs else 4 if max(codecs) >= OVERLAPPING else 3 if adapter_bytes else 2 if max(codecs) >= 5 else 1
     check(version == lowest, 'not the lowest version that has these codecs')
     with open(out_path, 'wb') as file:
         file.write(corpus)

@@ -136,7 +136,7 @@ class Map:
 # ---- Section 15
 
 class Period:
-    """A lane's guess at the length of records."""
+    """A lane's guess at the length of records in text."""
 
     def __init__(self):
         self.period = self.votes = 0
@@ -155,13 +155,37 @@ class Period:
             self.votes -= 1
 
 
+class BinaryPeriod:
+    """The same in binary bytes."""
+
+    def __init__(self):
+        self.period = self.age = 0
+        self.votes = [0] * 4097
+        self.places = [0] * 4096, [0] * 4096
+
+    def learn(self, x, tail):
+        for places, q in zip(self.places, (tail % 2 ** 16, tail % 2 ** 32)):
+            place = q * 0x9E3779B1 % 2 ** 32 // 2 ** 20
+            d, places[place] = x - places[place], x
+            if 4 <= d <= 4096:
+                self.vote(d)
+
+    def vote(self, d):
+        self.votes[d] += 1
+        if self.votes[d] > self.votes[self.period]:
+            self.period = d
+        self.age += 1
+        if self.age == 16384:
+            self.age, self.votes = 0, [votes // 2 for votes in self.votes]
+
+
 class LaneText:
-    def __init__(self, symbols, begin):
+    def __init__(self, symbols, begin, binary):
         self.symbols, self.begin = symbols, begin
         self.position = self.line = begin
         self.first = LINE_START
         self.above = self.above_end = self.word = self.previous = self.field = self.tail = 0
-        self.records = Period()  # which only the contexts of bytes use
+        self.records = BinaryPeriod() if binary else Period()  # which only the contexts of bytes use
 
     def append(self, s, content):
         """The symbol s, which stands for the bytes `content`, was coded."""
@@ -240,7 +264,7 @@ def token_contexts(text):
     return histories, candidates
 
 
-def byte_contexts(text):
+def text_contexts(text):
     s1, s2, s3 = (text.back(d) for d in range(1, 4))
     histories = [
         hash_of(1),
@@ -259,6 +283,18 @@ def byte_contexts(text):
         hash_of(13, text.bytes(5)),
         hash_of(14, text.bytes(7)),
         hash_of(15, text.word, text.previous)]
+    return histories, candidates
+
+
+def binary_contexts(text):
+    s1, s2, s3, s4 = (text.back(d) for d in range(1, 5))
+    record1, record2, record3 = (text.record(r, 0) for r in (1, 2, 3))
+    alignment = (text.position - text.begin) % 4
+    histories, candidates = text_contexts(text)
+    histories[5] = hash_of(6, record1, record2)
+    histories[6] = hash_of(7, s4, text.back(8), alignment)
+    histories[7] = hash_of(8, s1, s4, alignment)
+    histories[11] = hash_of(12, record1, record2, record3)
     return histories, candidates
 
 
@@ -526,15 +562,16 @@ class LaneStep:
 class Memory:
     """The memory of a block. `contents` holds the bytes of each symbol, `lanes` where each lane begins and ends."""
 
-    def __init__(self, contents, lanes, with_model, learned_weights=False, seed=0):
+    def __init__(self, contents, lanes, with_model, learned_weights=False, binary=False, seed=0):
         count, size = lanes[-1][1], lanes[-1][1].bit_length()
         self.contents, self.lanes, self.with_model, self.random = contents, lanes, with_model, random.Random(seed)
         self.levels = Levels(len(contents))
         self.symbols = [None] * count  # None: not known yet
-        self.texts = [LaneText(self.symbols, begin) for begin, _ in lanes]
+        self.texts = [LaneText(self.symbols, begin, binary) for begin, _ in lanes]
         self.t = self.coded = 0
 
-        self.contexts = token_contexts if with_model else byte_contexts
+        self.binary = binary
+        self.contexts = token_contexts if with_model else binary_contexts if binary else text_contexts
         candidate_count, shortest, self.bases = (7, (24, 12, 5), (1311, 328)) if with_model else (3, (24, 8), (328, 66))
         self.histories = [HistoryTable(limit(size + 1, 10, 18)) for _ in range(12)]
         self.candidates = [CandidateTable(limit(size, 10, 20)) for _ in range(candidate_count)]
@@ -590,7 +627,7 @@ class Memory:
 
         i, p, s1, text = decision.i, decision.p, step.text.back(1), step.text
         confidence = min(7, abs(model) // 192)
-        wide = not self.with_model and text.position - text.line >= 255
+        wide = self.binary or not self.with_model and text.position - text.line >= 255
         chosen_by = [
             (i, match_state(best_class), confidence),
             (i, min(15, sum(known)), min(3, (sum(fitting) + 1) // 2)),

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Made the golden archives of format versions 1 to 5, numerics version 1, memory version 1, quick memory version 1. The files of a version are from a
+# Made the golden archives of format versions 1 to 6, numerics version 1, memory version 1, quick memory version 1. The files of a version are from a
 # program that had no later one. Not run again for a released version: its files stay as they are. A new
 # version gets files of its own beside them.
 #   make.sh PROGRAM OUTPUT_DIR
@@ -51,6 +51,7 @@ rm adapter.fza
 "$program" compress golden -o "$output/v4-mixed.fz" -q --force
 "$program" compress golden -o "$output/v4-second-default.fz" -q --force  # of that model; all others are of the first
 "$program" compress golden -o "$output/v4-third-default.fz" -q --force
+"$program" compress golden -o "$output/v4-fourth-default.fz" -q --force
 "$program" compress golden -o "$output/v5-quick.fz" -q --force --model none
 # Several chunks and lanes; of versions 1, 2, 4 and 5.
 mkdir -p "$output/long"
@@ -59,6 +60,11 @@ for coder in range mixed; do "$program" compress long.txt -o "$output/long/v4-$c
 "$program" compress long.txt -o "$output/long/v5-quick.fz" -q --force --model none
 sha256sum long.txt > "$output/long/SHA256SUMS"
 rm long.txt
+mkdir -p "$output/binary"
+PYTHONPATH=$independent python3 -B -c 'import random_files; random_files.write_binary("records", 1)'
+"$program" compress records -o "$output/binary/v6-binary-memory.fz" -q --force
+sha256sum records > "$output/binary/SHA256SUMS"
+rm records
 (find golden -type f | LC_ALL=C sort | xargs sha256sum) > "$output/SHA256SUMS"
 chmod 0755 .
 find . -printf '%P %m %y %l\n' | sort > "$output/TREE"

@@ -15,6 +15,7 @@
 #include "memory/logistic.h"
 #include "memory/match_finder.h"
 #include "memory/mixer.h"
+#include "memory/record_vote.h"
 
 namespace fz::memory {
 namespace {
@@ -224,6 +225,32 @@ TEST(Candidates, SeeAsTheTextSays) {
   EXPECT_EQ(found.first_count, 31u);
   EXPECT_EQ(found.second_count, 4u);
   EXPECT_EQ(table.find(0xABCD1235).first_count, 0u);  // the same entry, another check
+}
+
+// Rows of 20 with much noise, then of 33: the guess holds through the noise and follows the change.
+TEST(RecordVote, FindsTheLengthInNoiseAndFollowsAChange) {
+  std::mt19937 random(3);
+  RecordVote vote;
+  std::uint32_t last_four = 0;
+  std::uint32_t position = 0;
+  std::uint32_t length = 0;
+  EXPECT_EQ(vote.see(0x01020304, 1), 0u);  // no distance of 1
+  const auto rows = [&](std::uint32_t width, int count) {
+    std::vector<std::uint8_t> row(width);
+    for (std::uint8_t& byte : row) byte = static_cast<std::uint8_t>(random());
+    for (int i = 0; i < count; ++i) {
+      for (std::uint32_t place = 0; place < width; ++place) {
+        last_four = last_four << 8 | (place % 5 == 0 ? random() & 255 : row[place]);
+        length = vote.see(last_four, ++position);
+      }
+    }
+  };
+  rows(20, 400);
+  EXPECT_EQ(length, 20u);
+  rows(33, 20);
+  EXPECT_EQ(length, 20u);
+  rows(33, 2000);
+  EXPECT_EQ(length, 33u);
 }
 
 // Two lanes say the same; the second must not see what the first says in the same step.

@@ -58,6 +58,9 @@ TEST(BlockCodec, TheSmallestWins) {
   const std::string noise = test::make_noise(6, 30000);
   EXPECT_EQ(encode(bytes_of(noise + noise), nullptr).header.codec, Codec::kZstd);
   EXPECT_EQ(encode(bytes_of(test::make_text(5, 60000)), nullptr).header.codec, Codec::kMemory);
+  EXPECT_EQ(
+      test::encode_one_block({BlockId{3}, 0, bytes_of(test::make_text(5, 60000)), Kind::kBinary}, nullptr).header.codec,
+      Codec::kBinaryMemory);
   EXPECT_EQ(encode_quickly(bytes_of(test::make_text(5, 60000))).header.codec, Codec::kQuick);
   EXPECT_EQ(encode_quickly(bytes_of(noise + noise)).header.codec, Codec::kZstd);
   for (const std::string& raw : {test::make_text(5, 60000), test::make_noise(5, 60000), std::string(7, 'x')}) {

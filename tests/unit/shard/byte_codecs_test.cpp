@@ -1,4 +1,4 @@
-// The two codecs of bytes without a model: any bytes come back, damage is found or harmless.
+// The codecs of bytes without a model: any bytes come back, damage is found or harmless.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -20,7 +20,17 @@ struct ByteCodec {
   std::size_t most_of_one_byte;  // that a hundred of the same leave
 };
 
-constexpr ByteCodec kCodecs[] = {{"memory", memory_compress, memory_decompress, 5},
+template <memory::Contents kContents>
+constexpr ByteCodec memory_codec(const char* name) {
+  return {name, [](ByteSpan raw) { return memory_compress(raw, kContents); },
+          [](ByteSpan payload, std::uint32_t raw_bytes, const std::string& source) {
+            return memory_decompress(payload, raw_bytes, kContents, source);
+          },
+          5};
+}
+
+constexpr ByteCodec kCodecs[] = {memory_codec<memory::Contents::kText>("memory"),
+                                 memory_codec<memory::Contents::kBinary>("binary_memory"),
                                  {"quick", quick_compress, quick_decompress, 8}};
 
 class ByteCodecs : public testing::TestWithParam<ByteCodec> {
@@ -86,8 +96,11 @@ TEST_P(ByteCodecs, DamagedPayloads) {
 }
 
 TEST(MemoryCodec, RefusesLanesThatCannotBe) {
-  test::expect_error(ErrorCode::kCorrupt, "lanes", [] { memory_decompress(Bytes{11}, 100000, "test"); });
-  test::expect_error(ErrorCode::kCorrupt, "lanes", [] { memory_decompress(Bytes{4, 0, 0}, 15, "test"); });
+  test::expect_error(ErrorCode::kCorrupt, "lanes",
+                     [] { memory_decompress(Bytes{11}, 100000, memory::Contents::kText, "test"); });
+  test::expect_error(ErrorCode::kCorrupt, "lanes", [] {
+    memory_decompress(Bytes{4, 0, 0}, 15, memory::Contents::kText, "test");
+  });
 }
 
 TEST(QuickCodec, RefusesOtherKindsOfPayload) {
