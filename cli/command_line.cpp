@@ -13,6 +13,7 @@ constexpr const char* kDescription =
     "  fz-dist extract corpus.fz '*.txt' -o out/   only some files\n"
     "  fz-dist recover bad.fz -o rest.fz           what is left of a damaged archive\n"
     "  fz-dist status corpus.fz                    how far a compress is\n"
+    "  fz-dist bench corpus/                       sizes and speeds on a sample of it\n"
     "  fz-dist run archive.yaml                    a command with its options in a file\n"
     "  mpirun -n 4 fz-dist compress corpus/        the same archive, by four processes\n"
     "\n"
@@ -35,6 +36,7 @@ std::unique_ptr<CLI::App> make_command_line(Context& context) {
   add_verify(*app, context);
   add_recover(*app, context);
   add_status(*app, context);
+  add_bench(*app, context);
   add_run(*app, context);
   add_model(*app, context);
   return app;

@@ -37,6 +37,7 @@ void add_merge(CLI::App& app, Context& context);
 void add_recover(CLI::App& app, Context& context);
 void add_run(CLI::App& app, Context& context);
 void add_status(CLI::App& app, Context& context);
+void add_bench(CLI::App& app, Context& context);
 void add_model(CLI::App& app, Context& context);
 /// Of the group `model`.
 void add_model_tokenizer(CLI::App& group, Context& context);

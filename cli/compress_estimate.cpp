@@ -6,9 +6,8 @@
 
 #include "base/display.h"
 #include "base/interruption.h"
+#include "cli/corpus_samples.h"
 #include "cli/progress.h"
-#include "shard/block_codec.h"
-#include "shard/corpus_reader.h"
 #include "shard/fallback_codecs.h"
 
 namespace fz::cli {
@@ -19,44 +18,11 @@ constexpr std::uint64_t kSamplesOfKind = 6;
 /// Of a block in the index, before zstd.
 constexpr double kIndexBytesOfBlock = 8;
 
-/// The blocks of a kind follow one another in the corpus stream.
-struct Range {
-  std::uint64_t begin = 0;
-  std::uint64_t size_bytes = 0;
-  std::uint64_t blocks = 0;
-};
-
-Range range_of(const shard::Plan& plan, shard::Kind kind) {
-  Range range;
-  for (const shard::PlanBlock& block : plan.blocks) {
-    if (block.kind != kind) continue;
-    if (range.blocks++ == 0) range.begin = block.raw_offset;
-    range.size_bytes += block.raw_bytes;
-  }
-  return range;
-}
-
-/// Evenly spread; all of a small range.
-std::vector<shard::RawBlock> samples_of(const shard::Plan& plan, const Range& range, shard::Kind kind) {
-  const std::uint64_t pieces = (range.size_bytes + kSampleBytes - 1) / kSampleBytes;
-  const std::uint64_t count = std::min(pieces, kSamplesOfKind);
-  const shard::CorpusReader reader(plan);
-  std::vector<shard::RawBlock> samples;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    // In units of samples, so that they do not overlap.
-    const std::uint64_t offset = pieces * i / count * kSampleBytes;
-    const auto size = static_cast<std::uint32_t>(std::min<std::uint64_t>(kSampleBytes, range.size_bytes - offset));
-    const auto id = BlockId{static_cast<std::uint32_t>(i)};
-    samples.push_back({id, range.begin + offset, reader.read({range.begin + offset, size, kind}), kind});
-  }
-  return samples;
-}
-
 /// Adds what the blocks of one kind take.
 void add_kind(CompressEstimate& estimate, const shard::Plan& plan, shard::Kind kind, Workplace& workplace, int ranks) {
-  const Range range = range_of(plan, kind);
+  const KindRange range = range_of(plan, kind);
   if (range.blocks == 0) return;
-  const std::vector<shard::RawBlock> samples = samples_of(plan, range, kind);
+  const std::vector<shard::RawBlock> samples = read_samples(plan, kind, kSampleBytes, kSamplesOfKind);
   const bool uses_model = kind == shard::Kind::kText && !plan.model.is_none();
   shard::TextCodec* const text = uses_model ? &workplace.load_model() : nullptr;
   throw_if_interrupted();
@@ -103,8 +69,8 @@ CompressEstimate estimate_compress(const shard::Plan& plan, Workplace& workplace
 std::string plan_lines(const shard::Plan& plan) {
   std::array<std::uint64_t, 3> entries{};
   for (const shard::PlanEntry& entry : plan.entries) ++entries[static_cast<std::size_t>(entry.file.type)];
-  const Range text = range_of(plan, shard::Kind::kText);
-  const Range binary = range_of(plan, shard::Kind::kBinary);
+  const KindRange text = range_of(plan, shard::Kind::kText);
+  const KindRange binary = range_of(plan, shard::Kind::kBinary);
   std::string lines;
   for (const shard::PlanInput& input : plan.inputs) lines += line("input", display_text(input.source));
   lines +=

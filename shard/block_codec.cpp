@@ -55,22 +55,14 @@ Candidates try_codecs(const RawBlock& block, MemoryCoder coder) {
 
 /// The smallest wins, the lowest codec number among equals; a model payload of no bytes never does.
 StoredBlock choose(const RawBlock& block, Candidates& candidates) {
-  StoredBlock stored;
-  stored.header.codec = Codec::kStored;
-  Bytes* best = nullptr;
-  for (auto& [codec, payload] : candidates) {
-    if (payload.empty() || payload.size() >= (best == nullptr ? block.raw.size() : best->size())) continue;
-    best = &payload;
-    stored.header.codec = codec;
+  std::pair<Codec, Bytes>* best = nullptr;
+  for (std::pair<Codec, Bytes>& candidate : candidates) {
+    const Bytes& payload = candidate.second;
+    if (payload.empty() || payload.size() >= (best == nullptr ? block.raw.size() : best->second.size())) continue;
+    best = &candidate;
   }
-  stored.payload = best == nullptr ? block.raw : std::move(*best);
-  stored.header.id = block.id;
-  stored.header.raw_offset = block.raw_offset;
-  stored.header.raw_bytes = static_cast<std::uint32_t>(block.raw.size());
-  stored.header.payload_bytes = static_cast<std::uint32_t>(stored.payload.size());
-  stored.header.raw_hash = hash16(block.raw);
-  stored.header.payload_check = check8(stored.payload);
-  return stored;
+  if (best == nullptr) return store_as(block, Codec::kStored, block.raw);
+  return store_as(block, best->first, std::move(best->second));
 }
 
 void require_intact_payload(const StoredBlock& block, const std::string& place) {
@@ -101,6 +93,19 @@ Bytes decode_without_model(const StoredBlock& block, const std::string& place) {
 
 std::string block_place(const std::string& source, BlockId id, std::uint64_t raw_offset) {
   return fmt::format("{}: block {} (offset {})", source, number(id), raw_offset);
+}
+
+StoredBlock store_as(const RawBlock& block, Codec codec, Bytes payload) {
+  StoredBlock stored;
+  stored.header.codec = codec;
+  stored.header.id = block.id;
+  stored.header.raw_offset = block.raw_offset;
+  stored.header.raw_bytes = static_cast<std::uint32_t>(block.raw.size());
+  stored.header.payload_bytes = static_cast<std::uint32_t>(payload.size());
+  stored.header.raw_hash = hash16(block.raw);
+  stored.header.payload_check = check8(payload);
+  stored.payload = std::move(payload);
+  return stored;
 }
 
 std::vector<StoredBlock> encode_blocks(std::span<const RawBlock> blocks, TextCodec* text,

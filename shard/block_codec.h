@@ -25,6 +25,9 @@ struct RawBlock {
 std::vector<StoredBlock> encode_blocks(std::span<const RawBlock> blocks, TextCodec* text,
                                        const EncodeSettings& settings, ThreadPool& pool);
 
+/// What a payload of that codec makes of the block.
+StoredBlock store_as(const RawBlock& block, Codec codec, Bytes payload);
+
 /// The raw bytes of each block. Throws Error(kCorrupt) naming `source`, block and offset unless each payload yields
 /// exactly the bytes that the header's hash names. `text` may be null when no codec needs a model. `checkpoints` has a
 /// log for each block that needs one, or none.

@@ -16,9 +16,9 @@ using test::run_tool;
 using test::ToolResult;
 using test::write_text;
 
-const std::vector<std::string> kCommandsOfJobs = {"compress", "decompress",  "extract",        "list",
-                                                  "info",     "verify",      "recover",        "status",
-                                                  "merge",    "model train", "model tokenizer"};
+const std::vector<std::string> kCommandsOfJobs = {"compress", "decompress", "extract",     "list",
+                                                  "info",     "verify",     "recover",     "status",
+                                                  "bench",    "merge",      "model train", "model tokenizer"};
 /// As arguments.
 std::vector<std::string> words_of(const std::string& command) {
   const std::size_t space = command.find(' ');
