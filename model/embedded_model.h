@@ -8,7 +8,7 @@
 
 namespace fz::model {
 
-inline constexpr std::size_t kEmbeddedModels = 3;
+inline constexpr std::size_t kEmbeddedModels = 4;
 
 /// 0 is the default (models/default.fzm at build time), the others were it in earlier versions, the newest first. Parsed
 /// when it is first asked for.

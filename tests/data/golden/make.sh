@@ -51,8 +51,8 @@ rm adapter.fza
 "$program" compress golden -o "$output/v4-mixed.fz" -q --force
 "$program" compress golden -o "$output/v4-second-default.fz" -q --force  # of that model; all others are of the first
 "$program" compress golden -o "$output/v4-third-default.fz" -q --force
-"$program" compress golden -o "$output/v4-fourth-default.fz" -q --force
 "$program" compress golden -o "$output/v5-quick.fz" -q --force --model none
+"$program" compress golden -o "$output/v6-fourth-default.fz" -q --force
 # Several chunks and lanes; of versions 1, 2, 4 and 5.
 mkdir -p "$output/long"
 cat "$tests/../docs/format.md" "$tests/../docs/numerics.md" | head -c 50000 > long.txt

@@ -232,7 +232,8 @@ TEST(ModelFile, AMutatedFileIsRefusedOrIsTheOnlyFileOfItsModel) {
 
 TEST(ModelFile, TheEmbeddedModelIsWhatModelsHolds) {
   const auto directory = std::filesystem::path(__FILE__).parent_path() / "../../../models";
-  const char* const names[kEmbeddedModels] = {"default.fzm", "fz-7m-2026-11.fzm", "boot-7m.fzm"};
+  const char* const names[kEmbeddedModels] = {"default.fzm", "fz-7m-2026-11b.fzm", "fz-7m-2026-11.fzm",
+                                                "boot-7m.fzm"};
   for (std::size_t i = 0; i < kEmbeddedModels; ++i) {
     const auto loaded = load_model((directory / names[i]).string());
     const auto embedded = embedded_model(i);
