@@ -119,7 +119,7 @@ Measured code(const Coder& coder, const Sample& sample, std::uint64_t left_out, 
   const auto start = std::chrono::steady_clock::now();
   const auto depth = static_cast<std::size_t>(coder.alphabet.depth());
   Memory memory(coder.alphabet, sample.block.lanes,
-                {.with_model = true, .first_weights = fz::memory::kLearnedWeights, .left_out = left_out});
+                {.with_model = true, .rules = fz::memory::kTokenRules3, .left_out = left_out});
   double bits = 0;
   for (std::uint32_t step = 0; step < fz::shard::longest_lane(sample.block.lanes); ++step) {
     for (std::size_t lane = 0; lane < sample.block.lanes.size(); ++lane) {

@@ -24,8 +24,6 @@ struct ContextPlan {
   int matches = 0;
   int mixers = 0;
   std::array<std::uint32_t, kMaxMatches> match_lengths{};  ///< Shortest lengths in symbols, the longest first.
-  std::uint32_t rate = 0;                                  ///< Of the mixers, in units of 2^-16.
-  std::uint32_t final_rate = 0;
   /// In lines at least this long, weights are chosen by the record above instead of by the fields of the line.
   std::uint32_t records_from_column = 0;
   void (*hash)(const LaneText& text, ContextHashes& hashes) = nullptr;
@@ -36,10 +34,10 @@ void hash_text_contexts(const LaneText& text, ContextHashes& hashes);
 void hash_binary_contexts(const LaneText& text, ContextHashes& hashes);
 
 /// For the tokens of a model.
-inline constexpr ContextPlan kTokenPlan = {7, 3, 5, {24, 12, 5}, 1311, 328, UINT32_MAX, hash_token_contexts};
+inline constexpr ContextPlan kTokenPlan = {7, 3, 5, {24, 12, 5}, UINT32_MAX, hash_token_contexts};
 /// For the 256 bytes.
-inline constexpr ContextPlan kTextPlan = {3, 2, 5, {24, 8}, 328, 66, 255, hash_text_contexts};
-inline constexpr ContextPlan kBinaryPlan = {3, 2, 5, {24, 8}, 328, 66, 0, hash_binary_contexts};
+inline constexpr ContextPlan kTextPlan = {3, 2, 5, {24, 8}, 255, hash_text_contexts};
+inline constexpr ContextPlan kBinaryPlan = {3, 2, 5, {24, 8}, 0, hash_binary_contexts};
 
 inline const ContextPlan& plan_of(const Alphabet& alphabet) {
   if (!alphabet.is_bytes()) return kTokenPlan;

@@ -30,13 +30,16 @@ int match_bits(std::size_t symbols) {
   return std::clamp(static_cast<int>(std::bit_width(symbols)), 10, 22);
 }
 
-/// Falls from four times the base as the block goes on. Lanes that learn together take smaller steps.
-std::uint32_t rate_at(std::uint32_t base, std::uint64_t symbols_done, std::size_t lanes) {
-  // round(65536 / √2^i)
-  constexpr std::array<std::uint32_t, 11> kForLanes = {65536, 46341, 32768, 23170, 16384, 11585,
-                                                       8192,  5793,  4096,  2896,  2048};
-  const std::uint64_t boosted = base + base * std::uint64_t{3} * 16384 / (16384 + symbols_done);
-  return static_cast<std::uint32_t>(boosted * kForLanes[std::bit_width(lanes) - 1] >> 16);
+/// Lanes that learn together take smaller steps, in units of 2^-16: round(65536 / √lanes).
+std::uint32_t share_of_lane(std::size_t lanes) {
+  constexpr std::array<std::uint32_t, 11> kShares = {65536, 46341, 32768, 23170, 16384, 11585,
+                                                     8192,  5793,  4096,  2896,  2048};
+  return kShares[std::bit_width(lanes) - 1];
+}
+
+/// Falls from four times the base as the block goes on.
+std::uint32_t rate_at(std::uint32_t base, std::uint64_t symbols_done) {
+  return static_cast<std::uint32_t>(base + base * std::uint64_t{3} * 16384 / (16384 + symbols_done));
 }
 
 }  // namespace
@@ -49,6 +52,7 @@ Memory::State::State(const Alphabet& the_alphabet, std::span<const LaneRange> la
       plan(plan_of(the_alphabet)),
       depth(the_alphabet.depth()),
       with_model(options.with_model),
+      rules(options.rules),
       left_out(options.left_out),
       candidates(plan.candidate_contexts),
       matches(plan.matches),
@@ -58,6 +62,7 @@ Memory::State::State(const Alphabet& the_alphabet, std::span<const LaneRange> la
       model_input(match_input + matches),
       bias_input(model_input + 1),
       input_count(bias_input + 1),
+      lane_share(share_of_lane(lane_ranges.size())),
       lane_order(lane_ranges.size()),
       final_layer(kernels.final, kMaxOutputs, kFinalSets) {
   FZ_CHECK(depth >= 1 && depth <= kMaxDepth && std::has_single_bit(ranges.size()) && ranges.size() <= 1024);
@@ -94,7 +99,7 @@ Memory::State::State(const Alphabet& the_alphabet, std::span<const LaneRange> la
   }
   for (int i = 0; i < mixers; ++i) {
     MixerLayer& layer = layers.emplace_back(kernels.first, kMaxInputs, kMixerSets[i]);
-    const FirstWeights& first = options.first_weights;
+    const FirstWeights& first = rules.first_weights;
     for (int input = 0; input < candidate_input; ++input) layer.set_weights(input, first.history);
     for (int input = candidate_input; input < match_input; ++input) layer.set_weights(input, first.candidate);
     for (int input = match_input; input < model_input; ++input) layer.set_weights(input, first.match);
@@ -112,8 +117,8 @@ Memory::State::State(const Alphabet& the_alphabet, std::span<const LaneRange> la
 }
 
 void Memory::State::begin_step() {
-  rate = rate_at(plan.rate, symbols_done, lanes.size());
-  final_rate = rate_at(plan.final_rate, symbols_done, lanes.size());
+  rate = rate_at(rules.rate, symbols_done) * lane_share >> 16;
+  final_rate = rate_at(rules.final_rate, symbols_done) * lane_share >> 16;
   active_lanes.clear();
   active_order.clear();
   for (std::size_t i = 0; i < lanes.size(); ++i) {

@@ -13,7 +13,7 @@
 #include "memory/alphabet.h"
 #include "memory/lane_range.h"
 #include "memory/memory_kernels.h"
-#include "memory/mixer.h"
+#include "memory/rules.h"
 
 namespace fz::memory {
 
@@ -24,7 +24,7 @@ class Memory {
  public:
   struct Options {
     bool with_model = false;  ///< mix() is given the model's probabilities.
-    FirstWeights first_weights = kEvenWeights;
+    Rules rules = kByteRules;
     const MemoryKernels* kernels = nullptr;  ///< Null: the best that this CPU has.
     std::uint32_t shuffle_seed = 0;          ///< For tests: visits the lanes in another order where it must not matter.
     std::uint64_t left_out = 0;              ///< For measurements: parts to do without, see part_bit().

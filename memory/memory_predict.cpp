@@ -190,7 +190,7 @@ void Memory::State::fill_inputs(LaneRecord& lane, Decision& decision, Probabilit
   decision.sets[2] = level < 7 ? 128 + path : 256 + (level * 128 + (lane.prefix >> (level - 7) & 127)) % 1792;
   decision.sets[3] = selectors.symbol_set(level);
   decision.sets[4] = selectors.line_set(level);
-  decision.final_set = level * 8 + confidence;
+  decision.final_set = level * 8 + (rules.final_by_confidence ? confidence : 0);
   const std::uint32_t length = best_length < 0 ? 0 : best_length < 15 ? 1 : best_length < 32 ? 2 : 3;
   decision.refinement_entries[0] = level * 8 + length * 2 + best_bit;
 }
@@ -208,7 +208,7 @@ int Memory::State::refine(Decision& decision, int logit) const {
     const std::uint32_t first = decision.refinement_entries[i] * kKnots + static_cast<std::uint32_t>(knot);
     const int left = refinements[i].probability(first);
     const int right = refinements[i].probability(first + 1);
-    refined += ((left * (kKnotDistance - offset) + right * offset) / kKnotDistance - mixed) >> 2;
+    refined += ((left * (kKnotDistance - offset) + right * offset) / kKnotDistance - mixed) >> rules.refinement_shift;
     decision.refinement_entries[i] = first + (offset >= kKnotDistance / 2 ? 1 : 0);
   }
   return refined;
@@ -247,8 +247,13 @@ Probability Memory::State::mix(LaneRecord& lane, int level, Probability model_ze
 void Memory::State::learn(LaneRecord& lane, unsigned bit) const {
   Decision& decision = lane.decisions[lane.decision_count];
   lane.bits[lane.decision_count] = static_cast<std::uint8_t>(bit);
-  for (int i = 0; i < mixers; ++i) decision.gradients[i] = gradient(bit, decision.outputs[i], rate);
-  decision.final_gradient = gradient(bit, decision.final_logit, final_rate);
+  for (int i = 0; i < mixers; ++i) {
+    const std::uint32_t set_rate = rules.rate_of_set ? rate_of_set(rules.rate, layers[i].uses(decision.sets[i])) : rate;
+    decision.gradients[i] = gradient(bit, decision.outputs[i], set_rate);
+  }
+  const std::uint32_t last_rate =
+      rules.rate_of_set ? rate_of_set(rules.final_rate, final_layer.uses(decision.final_set)) : final_rate;
+  decision.final_gradient = gradient(bit, decision.final_logit, last_rate);
   ++lane.decision_count;
   lane.prefix = lane.prefix << 1 | bit;
   ++lane.level;

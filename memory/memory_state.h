@@ -129,6 +129,10 @@ struct Memory::State {
   void hash_contexts(LaneRecord& lane) const;
   Probability mix(LaneRecord& lane, int level, Probability model_zero) const;
   void learn(LaneRecord& lane, unsigned bit) const;
+  /// Falls from six times the base as the set is used.
+  std::uint32_t rate_of_set(std::uint32_t base, std::uint32_t uses) const {
+    return (base + base * 5 * 128 / (128 + uses)) * lane_share >> 16;
+  }
 
   /// Tasks [0, update_tasks()) are independent of each other.
   std::size_t update_tasks() const {
@@ -145,6 +149,7 @@ struct Memory::State {
   const ContextPlan plan;
   const int depth;
   const bool with_model;
+  const Rules rules;
   const std::uint64_t left_out;
   // Counts of the plan, and where the inputs of each kind begin.
   const int candidates;
@@ -155,6 +160,7 @@ struct Memory::State {
   const int model_input;
   const int bias_input;
   const int input_count;
+  const std::uint32_t lane_share;  // of the mixers' rates, in units of 2^-16
 
   std::array<int, kMaxGroups + 1> group_begin{};             // levels
   std::array<std::uint8_t, kMaxDepth + 1> group_of_level{};  // after the last one: that of the last
@@ -174,7 +180,8 @@ struct Memory::State {
   std::vector<AdaptiveMap> refinements;
   std::uint32_t step = 0;
   std::uint64_t symbols_done = 0;
-  std::uint32_t rate = 0;  // of the mixers, in units of 2^-16
+  // Of the mixers, in units of 2^-16, where all sets have the same.
+  std::uint32_t rate = 0;
   std::uint32_t final_rate = 0;
 
  private:

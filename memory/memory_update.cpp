@@ -70,6 +70,7 @@ void Memory::State::update_mixer(std::size_t index) {
     std::size_t count = 0;
     for (int i = 0; i < lane.decision_count; ++i) {
       const Decision& decision = lane.decisions[i];
+      layer.count_use(decision.sets[index]);
       changes[count] = {layer.weights(decision.sets[index]), decision.inputs.data(), decision.gradients[index]};
       count += decision.gradients[index] != 0;
     }
@@ -84,6 +85,7 @@ void Memory::State::update_final() {
     std::size_t count = 0;
     for (int i = 0; i < lane.decision_count; ++i) {
       const Decision& decision = lane.decisions[i];
+      final_layer.count_use(decision.final_set);
       changes[count++] = {final_layer.weights(decision.final_set), decision.outputs.data(), decision.final_gradient};
     }
     for (int j = 0; j < kRefinements; ++j) {

@@ -15,27 +15,14 @@
 
 namespace fz::memory {
 
-inline constexpr int kMaxMixers = 5;
 inline constexpr std::int32_t kWeightOne = 65536;
-
-/// What all sets of weights begin with, in units of 1/kWeightOne.
-struct FirstWeights {
-  std::int32_t history;
-  std::int32_t candidate;
-  std::int32_t match;
-  std::int32_t model;
-  std::array<std::int32_t, kMaxMixers> final;  ///< Of the second mixer, for each layer's logit.
-};
-inline constexpr FirstWeights kEvenWeights = {9830, 9830, 9830, 32768, {13107, 13107, 13107, 13107, 13107}};
-/// Near what the weights of text of all kinds become beside a model.
-inline constexpr FirstWeights kLearnedWeights = {5000, 7000, 9400, 45000, {9600, 15700, 16300, 11800, 9400}};
 
 /// Weight sets chosen by one circumstance.
 class MixerLayer {
  public:
   /// `kernels` are those for sets of `width` weights.
   MixerLayer(const MixerKernels& kernels, int width, std::uint32_t sets)
-      : kernels_(&kernels), width_(static_cast<std::size_t>(width)), weights_(sets * width_) {}
+      : kernels_(&kernels), width_(static_cast<std::size_t>(width)), weights_(sets * width_), uses_(sets) {}
 
   void set_weights(int input, std::int32_t weight) {
     for (std::size_t i = static_cast<std::size_t>(input); i < weights_.size(); i += width_) weights_[i] = weight;
@@ -48,6 +35,10 @@ class MixerLayer {
     __builtin_prefetch(weights(set));
     __builtin_prefetch(weights(set) + width_ - 1);
   }
+
+  /// Decisions of earlier steps that used the set.
+  std::uint32_t uses(std::uint32_t set) const { return uses_[set]; }
+  void count_use(std::uint32_t set) { ++uses_[set]; }
 
   void train(std::span<const WeightChange> changes) {
     if (!kernels_->train(changes.data(), static_cast<int>(changes.size()), kMaxWeight)) return;
@@ -63,6 +54,7 @@ class MixerLayer {
   const MixerKernels* kernels_;
   std::size_t width_;
   AlignedArray<std::int32_t> weights_;
+  std::vector<std::uint32_t> uses_;
   std::vector<std::int32_t*> beyond_;  // sets that may need settling
 };
 

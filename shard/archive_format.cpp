@@ -71,16 +71,20 @@ const char* codec_name(Codec codec) {
       return "quick";
     case Codec::kBinaryMemory:
       return "binary-memory";
+    case Codec::kTunedMixed:
+      return "tuned-mixed";
   }
   return "unknown";
 }
 
 Codec model_codec(TokenCoder coder) {
-  return static_cast<Codec>(static_cast<int>(Codec::kOverlappingRange) + static_cast<int>(coder));
+  if (coder == TokenCoder::kMixed) return Codec::kTunedMixed;
+  return coder == TokenCoder::kRange ? Codec::kOverlappingRange : Codec::kOverlappingRanks;
 }
 
 TokenCoder token_coder(Codec codec) {
   FZ_CHECK(needs_model(codec));
+  if (codec == Codec::kTunedMixed) return TokenCoder::kMixed;
   const Codec first = overlaps(codec) ? Codec::kOverlappingRange : Codec::kModelRange;
   return static_cast<TokenCoder>(static_cast<int>(codec) - static_cast<int>(first));
 }

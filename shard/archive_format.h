@@ -13,7 +13,7 @@
 namespace fz::shard {
 
 inline constexpr std::uint16_t kOldestFormatVersion = 1;
-inline constexpr std::uint16_t kFormatVersion = 6;
+inline constexpr std::uint16_t kFormatVersion = 7;
 inline constexpr std::size_t kHeaderBytes = 104;
 inline constexpr std::size_t kBlockHeaderBytes = 56;
 inline constexpr std::size_t kFooterBytes = 88;
@@ -38,22 +38,24 @@ enum class Codec : std::uint8_t {
   kModelRanks = 4,
   kModelMixed = 5,
   kMemory = 6,
-  kOverlappingRange = 7,  ///< These three are the model's with chunks that overlap, as this version writes them.
+  kOverlappingRange = 7,  ///< These three are the model's with chunks that overlap.
   kOverlappingRanks = 8,
   kOverlappingMixed = 9,
   kQuick = 10,
   kBinaryMemory = 11,
+  kTunedMixed = 12,  ///< As 9, with other rules of the memory.
 };
 /// The first codec number that a format version does not know.
 constexpr int codec_count(std::uint16_t format_version) {
-  return format_version == 1 ? 5 : format_version <= 3 ? 7 : format_version == 4 ? 10 : format_version == 5 ? 11 : 12;
+  constexpr std::array kCounts = {0, 5, 7, 7, 10, 11, 12, 13};
+  return kCounts[format_version];
 }
 /// The first format version that has the codec. A writer states no later version than its blocks need.
 constexpr std::uint16_t format_version_of(Codec codec) {
-  for (const std::uint16_t version : {1, 2, 4, 5}) {
+  for (std::uint16_t version = 1; version < kFormatVersion; ++version) {
     if (static_cast<int>(codec) < codec_count(version)) return version;
   }
-  return 6;
+  return kFormatVersion;
 }
 
 /// The first format version that has adapters.
@@ -78,12 +80,12 @@ enum class Kind : std::uint8_t { kText = 0, kBinary = 1 };
 const char* codec_name(Codec codec);
 /// Of a codec that needs a model: do chunks overlap?
 constexpr bool overlaps(Codec codec) {
-  return codec >= Codec::kOverlappingRange && codec <= Codec::kOverlappingMixed;
+  return codec == Codec::kTunedMixed || (codec >= Codec::kOverlappingRange && codec <= Codec::kOverlappingMixed);
 }
 constexpr bool needs_model(Codec codec) {
   return overlaps(codec) || (codec >= Codec::kModelRange && codec <= Codec::kModelMixed);
 }
-/// What blocks are written as.
+/// What this version writes.
 Codec model_codec(TokenCoder coder);
 /// Of a codec that needs a model.
 TokenCoder token_coder(Codec codec);

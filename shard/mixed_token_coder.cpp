@@ -9,11 +9,18 @@
 namespace fz::shard {
 namespace {
 
+/// Of the memory beside the model.
+const memory::Rules& rules_of(Codec codec) {
+  return codec == Codec::kModelMixed         ? memory::kTokenRules1
+         : codec == Codec::kOverlappingMixed ? memory::kTokenRules2
+                                             : memory::kTokenRules3;
+}
+
 /// A block on its way through the encoder.
 class BlockEncoder {
  public:
   BlockEncoder(const memory::Alphabet& alphabet, const TokenBlock& block)
-      : memory_(alphabet, block.lanes, {.with_model = true, .first_weights = memory::kLearnedWeights}),
+      : memory_(alphabet, block.lanes, {.with_model = true, .rules = rules_of(model_codec(TokenCoder::kMixed))}),
         encoders_(block.lanes.size()),
         block_(block) {}
 
@@ -50,10 +57,10 @@ class BlockEncoder {
 class MixedTokenDecoder final : public TokenDecoder {
  public:
   MixedTokenDecoder(const model::Kernels& kernels, const memory::Alphabet& alphabet, std::span<const Lane> lanes,
-                    const memory::FirstWeights& first_weights, std::vector<RangeDecoder> decoders)
+                    const memory::Rules& rules, std::vector<RangeDecoder> decoders)
       : kernels_(kernels),
         vocabulary_size_(alphabet.count()),
-        memory_(alphabet, lanes, {.with_model = true, .first_weights = first_weights}),
+        memory_(alphabet, lanes, {.with_model = true, .rules = rules}),
         decoders_(std::move(decoders)) {}
 
   std::size_t answers_of_token() const override { return static_cast<std::size_t>(code_tree_depth(vocabulary_size_)); }
@@ -140,8 +147,7 @@ std::vector<Bytes> encode_mixed(model::Engine& engine, const memory::Alphabet& a
 std::unique_ptr<TokenDecoder> make_mixed_decoder(const model::Engine& engine, const memory::Alphabet& alphabet,
                                                  ByteReader& reader, std::span<const Lane> lanes, Codec codec) {
   std::vector<RangeDecoder> decoders = split_streams(reader, static_cast<std::uint32_t>(lanes.size()));
-  const memory::FirstWeights& first = codec == Codec::kModelMixed ? memory::kEvenWeights : memory::kLearnedWeights;
-  return std::make_unique<MixedTokenDecoder>(engine.kernels(), alphabet, lanes, first, std::move(decoders));
+  return std::make_unique<MixedTokenDecoder>(engine.kernels(), alphabet, lanes, rules_of(codec), std::move(decoders));
 }
 
 }  // namespace fz::shard

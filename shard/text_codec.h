@@ -34,8 +34,8 @@ struct EncodeSettings {
 struct StoredPayload {
   ByteSpan payload;
   std::uint32_t raw_bytes = 0;
-  Codec codec = Codec::kOverlappingMixed;  ///< One that needs a model.
-  std::string source;                      ///< Archive and block, for errors.
+  Codec codec = Codec::kTunedMixed;  ///< One that needs a model.
+  std::string source;                ///< Archive and block, for errors.
 };
 
 /// What working on blocks takes. Memory is an upper bound for blocks of the stated size.

@@ -224,8 +224,8 @@ TEST_F(Commands, TheFormatVersionIsTheLowestThatFits) {
     expect_success(run_tool(arguments));
     return nlohmann::json::parse(run_tool({"info", "v.fz", "--json"}, 0).out)["format_version"].get<int>();
   };
-  EXPECT_EQ(version_of({"c/a.txt"}), 4);
-  for (const char* coder : {"range", "ranks", "mixed"}) EXPECT_EQ(version_of({"c/a.txt", "--coder", coder}), 4);
+  for (const char* coder : {"range", "ranks"}) EXPECT_EQ(version_of({"c/a.txt", "--coder", coder}), 4);
+  EXPECT_EQ(version_of({"c/a.txt"}), 7);
   EXPECT_EQ(version_of({"c/a.txt", "--model", "none", "--thorough"}), 2);
   EXPECT_EQ(version_of({"c/a.txt", "--model", "none"}), 5);
   EXPECT_EQ(version_of({"c/sub/noise"}), 1);
@@ -248,7 +248,7 @@ TEST_F(Commands, ListAndInfoNeedNoModel) {
   EXPECT_EQ(info["raw_bytes"], 220'003);
   EXPECT_EQ(info["archive_bytes"], std::filesystem::file_size("c.fz"));
   EXPECT_EQ(info["files"], 5);
-  EXPECT_GT(info["codecs"]["overlapping-mixed"]["blocks"], 0);
+  EXPECT_GT(info["codecs"]["tuned-mixed"]["blocks"], 0);
   EXPECT_EQ(info["codecs"]["stored"]["blocks"], 2);
   EXPECT_NE(run_tool({"info", "c.fz"}, 0).out.find("220003 -> "), std::string::npos);
   expect_success(run_tool({"verify", "--quick", "c.fz"}, 0));

@@ -67,7 +67,7 @@ class CompressAdapter : public testing::Test {
 TEST_F(CompressAdapter, IsInTheArchiveAndIsUsedToDecode) {
   expect_success(compress("x.fz", {"--adapter", "one.fza", "--check-decode"}));
   const shard::ArchiveReader archive("x.fz");
-  EXPECT_EQ(archive.header().format_version, 4);
+  EXPECT_EQ(archive.header().format_version, 7);
   EXPECT_EQ(archive.header().adapter_bytes, std::filesystem::file_size("one.fza"));
   EXPECT_EQ(archive.read_adapter(), test::small_adapter(1));
   expect_restores("x.fz");
@@ -84,7 +84,7 @@ TEST_F(CompressAdapter, IsInTheArchiveAndIsUsedToDecode) {
   EXPECT_EQ(report["adapter"]["targets"], "query_key_value, down");
   expect_success(compress("plain.fz", {}));
   EXPECT_TRUE(nlohmann::json::parse(run_tool({"info", "plain.fz", "--json"}, 0).out)["adapter"].is_null());
-  EXPECT_EQ(shard::ArchiveReader("plain.fz").header().format_version, 4);
+  EXPECT_EQ(shard::ArchiveReader("plain.fz").header().format_version, 7);
 }
 
 TEST_F(CompressAdapter, IsLeftOutWhereTheModelWinsNoBlock) {

@@ -18,7 +18,7 @@ import random_model
 from reference_archive import decode
 from reference_model import Model, check
 
-CODECS = {'range': 7, 'ranks': 8, 'mixed': 9, 'memory': 6, 'quick': 10}
+CODECS = {'range': 7, 'ranks': 8, 'mixed': 12, 'memory': 6, 'quick': 10}
 BINARY = 11  # of the second file, if there are two
 
 

@@ -1,4 +1,4 @@
-"""Decodes blocks of the codecs 3 to 10 of an archive, a second implementation: from docs/format.md alone, on reference_model.py,
+"""Decodes blocks of the codecs 3 to 12 of an archive, a second implementation: from docs/format.md alone, on reference_model.py,
 reference_adapter.py, reference_memory.py and reference_quick.py."""
 import bz2
 import struct
@@ -11,11 +11,13 @@ from reference_model import Chunk, check, frequencies, np, sha256
 RANGE, RANKS, MIXED = range(3)  # coders
 MEMORY, QUICK, BINARY = 6, 10, 11  # codecs without a model
 OVERLAPPING = 7                 # the first codec whose chunks overlap
+TUNED = 12
+MEMORY_VERSIONS = {5: 1, 9: 2, TUNED: 3}  # beside a model
 
 
 def coder_of(codec):
     """Of a codec of the language model."""
-    return codec - (OVERLAPPING if codec >= OVERLAPPING else 3)
+    return MIXED if codec in MEMORY_VERSIONS else codec - (OVERLAPPING if codec >= OVERLAPPING else 3)
 
 
 def read_varint(data, offset):
@@ -117,9 +119,9 @@ def decode_alone(sources, readers, lanes):
     return tokens
 
 
-def decode_mixed(model, sources, readers, lanes, learned_weights):
-    """Codecs 5 and 9: the tokens, all lanes in step."""
-    memory = Memory(model.tokens, lanes, with_model=True, learned_weights=learned_weights)
+def decode_mixed(model, sources, readers, lanes, version):
+    """Codecs 5, 9 and 12: the tokens, all lanes in step."""
+    memory = Memory(model.tokens, lanes, with_model=True, version=version)
     trees = {}  # of each lane
     while active := memory.active_lanes():
         for l in active:
@@ -148,7 +150,7 @@ def decode_model_block(model, codec, payload, context):
     starts = [min(l * chunks // lanes * chunk_size, count) for l in range(lanes + 1)]
     places, readers = list(zip(starts, starts[1:])), [Reader(model, chunk_size, overlap) for _ in range(lanes)]
     if coder_of(codec) == MIXED:
-        tokens = decode_mixed(model, sources, readers, places, codec >= OVERLAPPING)
+        tokens = decode_mixed(model, sources, readers, places, MEMORY_VERSIONS[codec])
     else:
         tokens = decode_alone(sources, readers, places)
     return b''.join(model.tokens[token] for token in tokens), lanes
@@ -186,7 +188,7 @@ def decode(archive_path, model, out_path):
         archive = file.read()
     header, footer = archive[:104], archive[-88:]
     magic, version, coder, _, numerics, context, _, adapter_bytes, weights, tokenizer = struct.unpack('<8sHBBIIIQ32s32s', header[:96])
-    check(magic == b'\x89FZD\r\n\x1a\n' and version in (1, 2, 3, 4, 5, 6) and header[96:] == sha256(header[:96])[:8], 'bad header')
+    check(magic == b'\x89FZD\r\n\x1a\n' and 1 <= version <= 7 and header[96:] == sha256(header[:96])[:8], 'bad header')
     uses_model = context > 0
     if uses_model:
         check_model(model, (coder, numerics, context, weights, tokenizer))
@@ -206,7 +208,7 @@ def decode(archive_path, model, out_path):
         check(block_id == block and raw_offset == len(corpus), 'a block out of order')
         payload = archive[offset + 56:offset + 56 + payload_bytes]
         check(payload_check == sha256(payload)[:8], 'bad payload')
-        check(codec in (MEMORY, QUICK, BINARY) or uses_model and 3 <= codec <= OVERLAPPING + MIXED and coder_of(codec) == coder, 'a block of codec %d, which is not decoded here' % codec)
+        check(codec in (MEMORY, QUICK, BINARY) or uses_model and codec in (3, 4, 5, 7, 8, 9, TUNED) and coder_of(codec) == coder, 'a block of codec %d, which is not decoded here' % codec)
         if codec in (MEMORY, BINARY):
             raw, lanes = decode_memory_block(payload, raw_bytes, codec == BINARY)
         elif codec == QUICK:
@@ -220,7 +222,7 @@ def decode(archive_path, model, out_path):
     check(offset == end and len(corpus) == corpus_bytes, 'the blocks do not fill their place')
     codecs = {codec for codec, _ in blocks}
     check(bool(codecs - {MEMORY, QUICK, BINARY}) == uses_model, 'a model in the header that no block has')
-    lowest = 6 if BINARY in codecs else 5 if QUICK in codecs else 4 if max(codecs) >= OVERLAPPING else 3 if adapter_bytes else 2 if max(codecs) >= 5 else 1
+    lowest = 7 if TUNED in codecs else 6 if BINARY in codecs else 5 if QUICK in codecs else 4 if max(codecs) >= OVERLAPPING else 3 if adapter_bytes else 2 if max(codecs) >= 5 else 1
     check(version == lowest, 'not the lowest version that has these codecs')
     with open(out_path, 'wb') as file:
         file.write(corpus)

@@ -6,7 +6,8 @@ was at first. Wherever the text says that an order cannot matter (of lanes, deci
 is taken.
 """
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
+from functools import partial
 
 BEFORE, NONE_ABOVE, LINE_START = 2 ** 32 - 1, 2 ** 32 - 2, 2 ** 32 - 3
 
@@ -488,35 +489,38 @@ class MatchView:
 
 # ---- Section 19
 
-# Of histories, candidates, matches, the model, and of the last mixer.
-EVEN_WEIGHTS = 9830, 9830, 9830, 32768, [65536 // 5] * 5
-LEARNED_WEIGHTS = 5000, 7000, 9400, 45000, [9600, 15700, 16300, 11800, 9400]
+# By version: of histories, candidates, matches, the model, and of the last mixer.
+FIRST_WEIGHTS = {1: (9830, 9830, 9830, 32768, [65536 // 5] * 5),
+                 2: (5000, 7000, 9400, 45000, [9600, 15700, 16300, 11800, 9400]),
+                 3: (3000, 5500, 9200, 53000, [4000, 15400, 19500, 13500, 8800])}
 SHARES = [65536, 46341, 32768, 23170, 16384, 11585, 8192, 5793, 4096, 2896, 2048]
 WEIGHT_LIMIT = 2 ** 19 - 1
 
 
 class Mixer:
     def __init__(self, first_weights):
-        self.sets, self.used = defaultdict(lambda: list(first_weights)), []
+        self.sets, self.used, self.uses = defaultdict(lambda: list(first_weights)), [], Counter()
 
     def output(self, chosen_by, x, decision):
         weights = self.sets[chosen_by]
         y = logit(sum([w * value >> 5 for w, value in zip(weights, x)]) >> 11)
-        self.used.append((weights, x, y, decision))
+        self.used.append((chosen_by, weights, x, y, decision))
         return y
 
-    def learn(self, rate, shuffled):
-        for weights, x, y, decision in shuffled(self.used):
-            gradient = (65536 * decision.bit - SQUASH[y]) * rate + 2 ** 11 >> 12
+    def learn(self, rate_of, shuffled):
+        """rate_of(U) is the rate of a set that U decisions have used before."""
+        for chosen_by, weights, x, y, decision in shuffled(self.used):
+            gradient = (65536 * decision.bit - SQUASH[y]) * rate_of(self.uses[chosen_by]) + 2 ** 11 >> 12
             weights[:] = [w + (value * gradient + 2 ** 11 >> 12) for w, value in zip(weights, x)]
-        for weights, _, _, _ in self.used:
+        self.uses.update(chosen_by for chosen_by, *_ in self.used)
+        for _, weights, _, _, _ in self.used:
             if max(weights) > WEIGHT_LIMIT or min(weights) < -WEIGHT_LIMIT:
                 weights[:] = [limit(w, -WEIGHT_LIMIT, WEIGHT_LIMIT) for w in weights]
         self.used.clear()
 
 
-def learning_rate(base, lanes, coded):
-    boosted = base + base * 3 * 16384 // (16384 + coded)
+def learning_rate(version, base, lanes, coded, uses):
+    boosted = base + (base * 3 * 16384 // (16384 + coded) if version < 3 else base * 5 * 128 // (128 + uses))
     return boosted * SHARES[lanes.bit_length() - 1] >> 16
 
 
@@ -534,13 +538,13 @@ def match_reach(size):
     return 0 if size is None else 1 if size <= 14 else 2 if size <= 31 else 3
 
 
-def refine(y, maps, contexts, decision):
+def refine(y, maps, contexts, decision, parts):
     """The probability of a zero."""
     k, v = divmod(limit(y + 16 * KNOT, 0, 32 * KNOT - 1), KNOT)
     q = SQUASH[y]
     for map, context in zip(maps, contexts):
         r = (map.p((context, k)) * (KNOT - v) + map.p((context, k + 1)) * v) // KNOT
-        q += (r - SQUASH[y]) // 4
+        q += (r - SQUASH[y]) // parts
         decision.asked.append((map, (context, k if v < KNOT / 2 else k + 1), 1))
     return 65536 - limit(q, 1, 65535)
 
@@ -562,7 +566,7 @@ class LaneStep:
 class Memory:
     """The memory of a block. `contents` holds the bytes of each symbol, `lanes` where each lane begins and ends."""
 
-    def __init__(self, contents, lanes, with_model, learned_weights=False, binary=False, seed=0):
+    def __init__(self, contents, lanes, with_model, version=1, binary=False, seed=0):
         count, size = lanes[-1][1], lanes[-1][1].bit_length()
         self.contents, self.lanes, self.with_model, self.random = contents, lanes, with_model, random.Random(seed)
         self.levels = Levels(len(contents))
@@ -570,13 +574,14 @@ class Memory:
         self.texts = [LaneText(self.symbols, begin, binary) for begin, _ in lanes]
         self.t = self.coded = 0
 
-        self.binary = binary
+        self.version, self.binary = version, binary
         self.contexts = token_contexts if with_model else binary_contexts if binary else text_contexts
-        candidate_count, shortest, self.bases = (7, (24, 12, 5), (1311, 328)) if with_model else (3, (24, 8), (328, 66))
+        candidate_count, shortest = (7, (24, 12, 5)) if with_model else (3, (24, 8))
+        self.bases = (328, 66) if not with_model else (1311, 328) if version < 3 else (917, 131)
         self.histories = [HistoryTable(limit(size + 1, 10, 18)) for _ in range(12)]
         self.candidates = [CandidateTable(limit(size, 10, 20)) for _ in range(candidate_count)]
         self.matches = [MatchTable(m, limit(size, 10, 22), self.symbols, lanes) for m in shortest]
-        history, candidate, match, model, final = LEARNED_WEIGHTS if learned_weights else EVEN_WEIGHTS
+        history, candidate, match, model, final = FIRST_WEIGHTS[version]
         weights = [history] * 12 + [candidate] * candidate_count + [match] * len(shortest) + [model] * with_model + [0]
         self.mixers = [Mixer(weights) for _ in range(5)]
         self.last_mixer = Mixer(final)
@@ -635,13 +640,13 @@ class Memory:
             (i, (s1 >> max(0, self.levels.depth - 8)) % 256),
             8 * (text.record(1, 0) % 256) + i if wide else combine(combine(text.field, text.first), i) % 4096]
         outputs = [mixer.output(chosen, x, decision) for mixer, chosen in zip(self.mixers, chosen_by)]
-        y = self.last_mixer.output((i, confidence), outputs, decision)
+        y = self.last_mixer.output((i, confidence) if self.version < 3 else i, outputs, decision)
         refined_by = [(i, match_reach(best_class), best_e), combine(combine(s1, 77), decision.path) % 4096]
-        return refine(y, self.refinements, refined_by, decision)
+        return refine(y, self.refinements, refined_by, decision, 4 if self.version < 3 else 8)
 
     def learn(self, steps):
         """Of the steps of the active lanes, from the highest to the lowest. The parts do not depend on each other."""
-        rates = [learning_rate(base, len(self.lanes), self.coded) for base in self.bases]
+        rates = [partial(learning_rate, self.version, base, len(self.lanes), self.coded) for base in self.bases]
         parts = [(table.map.learn,) for table in self.histories + self.candidates + self.matches]
         parts += [(map.learn,) for map in self.refinements]
         parts += [(mixer.learn, rates[0], self.shuffled) for mixer in self.mixers]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Made the golden archives of format versions 1 to 6, numerics version 1, memory version 1, quick memory version 1. The files of a version are from a
+# Made the golden archives of format versions 1 to 7, numerics version 1, memory versions 1 to 3, quick memory version 1. The files of a version are from a
 # program that had no later one. Not run again for a released version: its files stay as they are. A new
 # version gets files of its own beside them.
 #   make.sh PROGRAM OUTPUT_DIR
@@ -53,11 +53,13 @@ rm adapter.fza
 "$program" compress golden -o "$output/v4-third-default.fz" -q --force
 "$program" compress golden -o "$output/v5-quick.fz" -q --force --model none
 "$program" compress golden -o "$output/v6-fourth-default.fz" -q --force
-# Several chunks and lanes; of versions 1, 2, 4 and 5.
+"$program" compress golden -o "$output/v7-mixed.fz" -q --force
+# Several chunks and lanes; of versions 1, 2, 4, 5 and 7.
 mkdir -p "$output/long"
 cat "$tests/../docs/format.md" "$tests/../docs/numerics.md" | head -c 50000 > long.txt
 for coder in range mixed; do "$program" compress long.txt -o "$output/long/v4-$coder.fz" -q --force --coder $coder; done
 "$program" compress long.txt -o "$output/long/v5-quick.fz" -q --force --model none
+"$program" compress long.txt -o "$output/long/v7-mixed.fz" -q --force
 sha256sum long.txt > "$output/long/SHA256SUMS"
 rm long.txt
 mkdir -p "$output/binary"

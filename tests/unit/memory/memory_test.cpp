@@ -126,11 +126,11 @@ TEST_P(MemoryEquality, KernelsThreadsAndOrderOfLanes) {
   for (const std::uint32_t lanes : {1u, 4u, 32u}) {
     for (const bool with_model : {false, true}) {
       SCOPED_TRACE(testing::Message() << lanes << " lanes, model " << with_model);
-      const Outcome expected =
-          code(alphabet, text, lanes, {{with_model, kEvenWeights, &kBaselineMemoryKernels, 0}, 0, 0});
+      const Rules& rules = with_model ? kTokenRules3 : kByteRules;
+      const Outcome expected = code(alphabet, text, lanes, {{with_model, rules, &kBaselineMemoryKernels, 0}, 0, 0});
       for (const Way& way :
-           {Way{{with_model, kEvenWeights, nullptr, 0}, 0, 0}, Way{{with_model, kEvenWeights, nullptr, 11}, 0, 22},
-            Way{{with_model, kEvenWeights, nullptr, 33}, 1, 0}, Way{{with_model, kEvenWeights, nullptr, 44}, 3, 55}}) {
+           {Way{{with_model, rules, nullptr, 0}, 0, 0}, Way{{with_model, rules, nullptr, 11}, 0, 22},
+            Way{{with_model, rules, nullptr, 33}, 1, 0}, Way{{with_model, rules, nullptr, 44}, 3, 55}}) {
         ASSERT_EQ(code(alphabet, text, lanes, way).probabilities, expected.probabilities)
             << way.threads << " threads, orders " << way.options.shuffle_seed << " and " << way.visit_seed;
       }
@@ -173,7 +173,7 @@ TEST(Memory, ALaneDoesNotSeeTheStepOfAnother) {
   EXPECT_FALSE(same_until(501, 1000));
 }
 
-// Version 1 of the memory, for ever: any other hash is another version and needs new codec numbers.
+// The memory's versions, for ever: any other hash is another version and needs new codec numbers.
 TEST(Memory, GoldenPredictions) {
   const auto digest = [](const Outcome& outcome) {
     ByteWriter writer;
@@ -182,6 +182,7 @@ TEST(Memory, GoldenPredictions) {
   };
   Way with_model;
   with_model.options.with_model = true;
+  with_model.options.rules = kTokenRules1;
   EXPECT_EQ(digest(code(Alphabet::of_bytes(), sample(30000, 256, 1), 1, {})), "775991fd63c91340");
   EXPECT_EQ(digest(code(Alphabet::of_bytes(), sample(30000, 256, 2), 8, {})), "321bc20c366f20b3");
   const Alphabet binary = Alphabet::of_bytes(Contents::kBinary);
@@ -189,6 +190,8 @@ TEST(Memory, GoldenPredictions) {
   EXPECT_EQ(digest(code(binary, sample(30000, 256, 2), 8, {})), "9adc992e3612f294");
   EXPECT_EQ(digest(code(many_tokens(1000), sample(30000, 1000, 3), 8, with_model)), "a9e9984b4662ec8a");
   EXPECT_EQ(digest(code(many_tokens(9000), sample(30000, 9000, 4), 16, with_model)), "04c41b518d7a0c6b");
+  with_model.options.rules = kTokenRules3;
+  EXPECT_EQ(digest(code(many_tokens(1000), sample(30000, 1000, 3), 8, with_model)), "8c6154cd01e269af");
 }
 
 // Records of 37 bytes whose fields count, or repeat, at a place of the record: to text contexts they are mostly new.
