@@ -18,8 +18,6 @@ struct InfoOptions {
   bool json = false;
 };
 
-constexpr int kCodecs = shard::codec_count(shard::kFormatVersion);
-
 struct CodecTotals {
   std::uint64_t blocks = 0;
   std::uint64_t raw_bytes = 0;
@@ -27,7 +25,7 @@ struct CodecTotals {
 };
 
 struct Totals {
-  std::array<CodecTotals, kCodecs> codecs;
+  std::array<CodecTotals, shard::kCodecs.size()> codecs;
   std::array<std::uint64_t, 3> types{};  ///< Entries by FileType.
 };
 
@@ -79,9 +77,9 @@ void print_json(const shard::ArchiveReader& archive, const Totals& totals, std::
   object["symlinks"] = totals.types[2];
   object["block_bytes"] = archive.header().block_bytes;
   object["blocks"] = archive.blocks().size();
-  for (int i = 0; i < kCodecs; ++i) {
-    const CodecTotals& codec = totals.codecs[static_cast<std::size_t>(i)];
-    object["codecs"][shard::codec_name(static_cast<shard::Codec>(i))] = {
+  for (std::size_t i = 0; i < shard::kCodecs.size(); ++i) {
+    const CodecTotals& codec = totals.codecs[i];
+    object["codecs"][shard::kCodecs[i].name] = {
         {"blocks", codec.blocks}, {"raw_bytes", codec.raw_bytes}, {"payload_bytes", codec.payload_bytes}};
   }
   object["file_table_bytes"] = archive.footer().table_bytes;
@@ -102,12 +100,11 @@ void print_text(const shard::ArchiveReader& archive, const Totals& totals, std::
                      totals.types[2]);
   out << fmt::format("blocks         {} of at most {}\n", archive.blocks().size(),
                      display_size(archive.header().block_bytes));
-  for (int i = 0; i < kCodecs; ++i) {
-    const CodecTotals& codec = totals.codecs[static_cast<std::size_t>(i)];
+  for (std::size_t i = 0; i < shard::kCodecs.size(); ++i) {
+    const CodecTotals& codec = totals.codecs[i];
     if (codec.blocks == 0) continue;
-    out << fmt::format("  {:<12} {} blocks, {} -> {} bytes, {:.3f} bits/byte\n",
-                       shard::codec_name(static_cast<shard::Codec>(i)), codec.blocks, codec.raw_bytes,
-                       codec.payload_bytes, bits_per_byte(codec.raw_bytes, codec.payload_bytes));
+    out << fmt::format("  {:<12} {} blocks, {} -> {} bytes, {:.3f} bits/byte\n", shard::kCodecs[i].name, codec.blocks,
+                       codec.raw_bytes, codec.payload_bytes, bits_per_byte(codec.raw_bytes, codec.payload_bytes));
   }
   out << fmt::format("file table     {} bytes, index {} bytes\n", footer.table_bytes, footer.index_bytes);
   print_model(archive.header().model, out);

@@ -30,7 +30,7 @@ shard::Header header_of(const JobDirectory& directory, const shard::Plan& plan, 
     const std::filesystem::path path = directory.path() / shard::shard_name(place.part, place.run, place.rank);
     const Bytes head = File::open_for_reading(path).read_at(place.offset_bytes, shard::kBlockHeaderBytes);
     const shard::Codec codec = shard::parse_block_header(head, path.string(), place.offset_bytes).codec;
-    header.format_version = std::max(header.format_version, shard::format_version_of(codec));
+    header.format_version = std::max(header.format_version, shard::traits(codec).format_version);
     if (!shard::needs_model(codec)) continue;
     header.token_coder = plan.coder;
     header.model = plan.model;

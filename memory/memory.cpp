@@ -37,11 +37,6 @@ std::uint32_t share_of_lane(std::size_t lanes) {
   return kShares[std::bit_width(lanes) - 1];
 }
 
-/// Falls from four times the base as the block goes on.
-std::uint32_t rate_at(std::uint32_t base, std::uint64_t symbols_done) {
-  return static_cast<std::uint32_t>(base + base * std::uint64_t{3} * 16384 / (16384 + symbols_done));
-}
-
 }  // namespace
 
 Memory::State::State(const Alphabet& the_alphabet, std::span<const LaneRange> lane_ranges, const Options& options)
@@ -117,8 +112,8 @@ Memory::State::State(const Alphabet& the_alphabet, std::span<const LaneRange> la
 }
 
 void Memory::State::begin_step() {
-  rate = rate_at(rules.rate, symbols_done) * lane_share >> 16;
-  final_rate = rate_at(rules.final_rate, symbols_done) * lane_share >> 16;
+  block_rate = rate_at(rules.rate, symbols_done);
+  final_block_rate = rate_at(rules.final_rate, symbols_done);
   active_lanes.clear();
   active_order.clear();
   for (std::size_t i = 0; i < lanes.size(); ++i) {

@@ -247,13 +247,14 @@ Probability Memory::State::mix(LaneRecord& lane, int level, Probability model_ze
 void Memory::State::learn(LaneRecord& lane, unsigned bit) const {
   Decision& decision = lane.decisions[lane.decision_count];
   lane.bits[lane.decision_count] = static_cast<std::uint8_t>(bit);
+  const bool by_set = rules.pace.age == Age::kOfSet;
   for (int i = 0; i < mixers; ++i) {
-    const std::uint32_t set_rate = rules.rate_of_set ? rate_of_set(rules.rate, layers[i].uses(decision.sets[i])) : rate;
-    decision.gradients[i] = gradient(bit, decision.outputs[i], set_rate);
+    const std::uint32_t rate = by_set ? rate_at(rules.rate, layers[i].uses(decision.sets[i])) : block_rate;
+    decision.gradients[i] = gradient(bit, decision.outputs[i], rate);
   }
-  const std::uint32_t last_rate =
-      rules.rate_of_set ? rate_of_set(rules.final_rate, final_layer.uses(decision.final_set)) : final_rate;
-  decision.final_gradient = gradient(bit, decision.final_logit, last_rate);
+  const std::uint32_t final_rate =
+      by_set ? rate_at(rules.final_rate, final_layer.uses(decision.final_set)) : final_block_rate;
+  decision.final_gradient = gradient(bit, decision.final_logit, final_rate);
   ++lane.decision_count;
   lane.prefix = lane.prefix << 1 | bit;
   ++lane.level;

@@ -129,9 +129,9 @@ struct Memory::State {
   void hash_contexts(LaneRecord& lane) const;
   Probability mix(LaneRecord& lane, int level, Probability model_zero) const;
   void learn(LaneRecord& lane, unsigned bit) const;
-  /// Falls from six times the base as the set is used.
-  std::uint32_t rate_of_set(std::uint32_t base, std::uint32_t uses) const {
-    return (base + base * 5 * 128 / (128 + uses)) * lane_share >> 16;
+  /// Of a mixer, in units of 2^-16.
+  std::uint32_t rate_at(std::uint32_t base, std::uint32_t age) const {
+    return (base + base * rules.pace.boost * rules.pace.half_age / (rules.pace.half_age + age)) * lane_share >> 16;
   }
 
   /// Tasks [0, update_tasks()) are independent of each other.
@@ -179,10 +179,10 @@ struct Memory::State {
   MixerLayer final_layer;
   std::vector<AdaptiveMap> refinements;
   std::uint32_t step = 0;
-  std::uint64_t symbols_done = 0;
-  // Of the mixers, in units of 2^-16, where all sets have the same.
-  std::uint32_t rate = 0;
-  std::uint32_t final_rate = 0;
+  std::uint32_t symbols_done = 0;
+  // Of the step, where rates fall with the block's age.
+  std::uint32_t block_rate = 0;
+  std::uint32_t final_block_rate = 0;
 
  private:
   void open_group(LaneRecord& lane, int group) const;

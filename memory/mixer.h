@@ -15,8 +15,6 @@
 
 namespace fz::memory {
 
-inline constexpr std::int32_t kWeightOne = 65536;
-
 /// Weight sets chosen by one circumstance.
 class MixerLayer {
  public:

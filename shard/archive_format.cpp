@@ -45,50 +45,6 @@ Check8 check8(ByteSpan bytes) {
   return first_bytes<8>(hash_bytes(bytes));
 }
 
-const char* codec_name(Codec codec) {
-  switch (codec) {
-    case Codec::kStored:
-      return "stored";
-    case Codec::kZstd:
-      return "zstd";
-    case Codec::kBzip2:
-      return "bzip2";
-    case Codec::kModelRange:
-      return "model-range";
-    case Codec::kModelRanks:
-      return "model-ranks";
-    case Codec::kModelMixed:
-      return "model-mixed";
-    case Codec::kMemory:
-      return "memory";
-    case Codec::kOverlappingRange:
-      return "overlapping-range";
-    case Codec::kOverlappingRanks:
-      return "overlapping-ranks";
-    case Codec::kOverlappingMixed:
-      return "overlapping-mixed";
-    case Codec::kQuick:
-      return "quick";
-    case Codec::kBinaryMemory:
-      return "binary-memory";
-    case Codec::kTunedMixed:
-      return "tuned-mixed";
-  }
-  return "unknown";
-}
-
-Codec model_codec(TokenCoder coder) {
-  if (coder == TokenCoder::kMixed) return Codec::kTunedMixed;
-  return coder == TokenCoder::kRange ? Codec::kOverlappingRange : Codec::kOverlappingRanks;
-}
-
-TokenCoder token_coder(Codec codec) {
-  FZ_CHECK(needs_model(codec));
-  if (codec == Codec::kTunedMixed) return TokenCoder::kMixed;
-  const Codec first = overlaps(codec) ? Codec::kOverlappingRange : Codec::kModelRange;
-  return static_cast<TokenCoder>(static_cast<int>(codec) - static_cast<int>(first));
-}
-
 const char* coder_name(TokenCoder coder) {
   switch (coder) {
     case TokenCoder::kRange:
@@ -192,7 +148,7 @@ BlockHeader parse_block_header(ByteSpan bytes, const std::string& source, std::u
   if (read_array<4>(reader) != first_bytes<4>(hash_bytes(bytes.first(kBlockHeaderBytes - 4)))) {
     reader.corrupt("block header check differs; the archive is damaged");
   }
-  if (codec >= codec_count(kFormatVersion)) reader.corrupt(fmt::format("block codec {} does not exist", codec));
+  if (codec >= kCodecs.size()) reader.corrupt(fmt::format("block codec {} does not exist", codec));
   header.codec = static_cast<Codec>(codec);
   if (header.raw_bytes == 0 || header.raw_bytes > kMaxBlockBytes || header.raw_offset >= kMaxCorpusBytes) {
     reader.corrupt("the block's raw range is outside the limits");

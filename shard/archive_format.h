@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "base/ids.h"
+#include "shard/codecs.h"
 
 namespace fz::shard {
 
@@ -30,71 +31,11 @@ using Check8 = std::array<std::uint8_t, 8>;
 Hash16 hash16(ByteSpan bytes);
 Check8 check8(ByteSpan bytes);
 
-enum class Codec : std::uint8_t {
-  kStored = 0,
-  kZstd = 1,
-  kBzip2 = 2,
-  kModelRange = 3,
-  kModelRanks = 4,
-  kModelMixed = 5,
-  kMemory = 6,
-  kOverlappingRange = 7,  ///< These three are the model's with chunks that overlap.
-  kOverlappingRanks = 8,
-  kOverlappingMixed = 9,
-  kQuick = 10,
-  kBinaryMemory = 11,
-  kTunedMixed = 12,  ///< As 9, with other rules of the memory.
-};
-/// The first codec number that a format version does not know.
-constexpr int codec_count(std::uint16_t format_version) {
-  constexpr std::array kCounts = {0, 5, 7, 7, 10, 11, 12, 13};
-  return kCounts[format_version];
-}
-/// The first format version that has the codec. A writer states no later version than its blocks need.
-constexpr std::uint16_t format_version_of(Codec codec) {
-  for (std::uint16_t version = 1; version < kFormatVersion; ++version) {
-    if (static_cast<int>(codec) < codec_count(version)) return version;
-  }
-  return kFormatVersion;
-}
-
 /// The first format version that has adapters.
 inline constexpr std::uint16_t kAdapterFormatVersion = 3;
 
-/// How a lane's tokens become bits.
-enum class TokenCoder : std::uint8_t {
-  kRange = 0,  ///< Binary decisions down the code tree, one range-coder stream per lane; the model alone.
-  kRanks = 1,  ///< FineZip's: rank of the true token among the logits, then bzip2.
-  kMixed = 2,  ///< As kRange, with the memory's predictions mixed in.
-};
-
-/// How blocks that no model codes become bits.
-enum class MemoryCoder : std::uint8_t {
-  kThorough = 0,  ///< The memory over bytes (Codec::kMemory, kBinaryMemory).
-  kQuick = 1,     ///< The quick memory: five times the speed, a few per cent larger.
-};
-
 /// What a file's bytes are, and so which codecs they are offered to.
 enum class Kind : std::uint8_t { kText = 0, kBinary = 1 };
-
-const char* codec_name(Codec codec);
-/// Of a codec that needs a model: do chunks overlap?
-constexpr bool overlaps(Codec codec) {
-  return codec == Codec::kTunedMixed || (codec >= Codec::kOverlappingRange && codec <= Codec::kOverlappingMixed);
-}
-constexpr bool needs_model(Codec codec) {
-  return overlaps(codec) || (codec >= Codec::kModelRange && codec <= Codec::kModelMixed);
-}
-/// What this version writes.
-Codec model_codec(TokenCoder coder);
-/// Of a codec that needs a model.
-TokenCoder token_coder(Codec codec);
-const char* coder_name(TokenCoder coder);
-inline constexpr std::array kTokenCoders = {TokenCoder::kMixed, TokenCoder::kRange, TokenCoder::kRanks};
-/// The first token coder number that a format version does not know.
-constexpr int coder_count(std::uint16_t format_version) {
-  return format_version == 1 ? 2 : 3;
-}
 
 /// What of the model the decoding depends on; all zero where no model is needed.
 struct ModelIdentity {

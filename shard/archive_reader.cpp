@@ -55,8 +55,8 @@ void ArchiveReader::check_blocks_against_header() const {
   }
   bool model_seen = false;
   for (const IndexedBlock& block : blocks_) {
-    const int codec = static_cast<int>(block.codec);
-    if (codec >= codec_count(header_.format_version)) corrupt(fmt::format("block codec {} does not exist", codec));
+    if (traits(block.codec).format_version > header_.format_version)
+      corrupt(fmt::format("block codec {} does not exist", static_cast<int>(block.codec)));
     if (block.raw_bytes > header_.block_bytes) corrupt("a block's raw size is outside the limits");
     if (!shard::needs_model(block.codec)) continue;
     model_seen = true;

@@ -19,7 +19,7 @@ std::vector<IndexedBlock> parse_block_index(ByteSpan bytes, const Footer& footer
     const auto codec = reader.read<std::uint8_t>();
     const std::uint64_t raw_bytes = reader.read_varint();
     const std::uint64_t payload_bytes = reader.read_varint();
-    if (codec >= codec_count(kFormatVersion)) reader.corrupt(fmt::format("block codec {} does not exist", codec));
+    if (codec >= kCodecs.size()) reader.corrupt(fmt::format("block codec {} does not exist", codec));
     if (raw_bytes == 0 || raw_bytes > kMaxBlockBytes) reader.corrupt("a block's raw size is outside the limits");
     if (payload_bytes == 0 || payload_bytes > raw_bytes) reader.corrupt("a block's payload size is outside the limits");
     blocks.push_back({static_cast<Codec>(codec), raw_offset, static_cast<std::uint32_t>(raw_bytes),

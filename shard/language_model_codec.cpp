@@ -35,7 +35,7 @@ ByteReader read_head(const StoredPayload& stored, std::uint32_t context, TokenBl
   if (token_count > stored.raw_bytes)
     reader.corrupt(fmt::format("{} tokens for {} bytes", token_count, stored.raw_bytes));
   block.chunking.context = context;
-  if (overlaps(stored.codec)) {
+  if (traits(stored.codec).overlaps) {
     const std::uint64_t overlap = reader.read_varint();
     if (overlap > context / kLeastContextPerOverlap)
       reader.corrupt(fmt::format("chunks overlap by {} tokens, the context has {}", overlap, context));

@@ -158,7 +158,7 @@ Header header_of(const RecoveryPlan& plan, const std::optional<Header>& found) {
   header.format_version = kOldestFormatVersion;
   header.block_bytes = found ? found->block_bytes : kMinBlockBytes;
   for (const RecoveredBlock& block : plan.blocks) {
-    header.format_version = std::max(header.format_version, format_version_of(block.header.codec));
+    header.format_version = std::max(header.format_version, traits(block.header.codec).format_version);
     header.block_bytes = std::max(header.block_bytes, block.header.raw_bytes);
     if (!needs_model(block.header.codec)) continue;
     header.token_coder = token_coder(block.header.codec);

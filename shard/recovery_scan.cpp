@@ -84,8 +84,7 @@ class Scanner {
   std::optional<BlockHeader> block_header_at(std::uint64_t position) {
     // Codec and reserved bytes before the check: text full of the magic costs next to nothing.
     const ByteSpan begin = window_.from(position, 8);
-    if (begin.size() < 8 || begin[4] >= codec_count(kFormatVersion) || (begin[5] | begin[6] | begin[7]) != 0)
-      return std::nullopt;
+    if (begin.size() < 8 || begin[4] >= kCodecs.size() || (begin[5] | begin[6] | begin[7]) != 0) return std::nullopt;
     return parse_at<kBlockHeaderBytes, 52, 4>(position,
                                               [](ByteSpan bytes) { return parse_block_header(bytes, "", 0); });
   }

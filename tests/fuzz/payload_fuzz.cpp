@@ -42,7 +42,7 @@ std::vector<Bytes> seeds() {
 
 void use(ByteSpan input) {
   // The reader of block headers refuses other codecs.
-  if (input.empty() || input[0] >= shard::codec_count(shard::kFormatVersion)) return;
+  if (input.empty() || input[0] >= shard::kCodecs.size()) return;
   const ByteSpan payload = input.subspan(1);
   const auto kind = static_cast<shard::Codec>(input[0]);
   if (kind == shard::Codec::kZstd) {

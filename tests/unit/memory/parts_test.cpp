@@ -16,6 +16,7 @@
 #include "memory/match_finder.h"
 #include "memory/mixer.h"
 #include "memory/record_vote.h"
+#include "memory/rules.h"
 
 namespace fz::memory {
 namespace {

@@ -109,8 +109,8 @@ TEST(ArchiveFormat, HostileHeaders) {
 TEST(ArchiveFormat, HostileBlocks) {
   const auto parse_with = [](BlockHeader block) { parse_block_header(serialize_block_header(block), "a", 0); };
   BlockHeader block = sample_block();
-  block.codec = static_cast<Codec>(codec_count(kFormatVersion));
-  expect_error(ErrorCode::kCorrupt, fmt::format("codec {}", codec_count(kFormatVersion)), [&] { parse_with(block); });
+  block.codec = static_cast<Codec>(kCodecs.size());
+  expect_error(ErrorCode::kCorrupt, fmt::format("codec {}", kCodecs.size()), [&] { parse_with(block); });
   block = sample_block();
   block.raw_bytes = kMaxBlockBytes + 1;
   expect_error(ErrorCode::kCorrupt, "raw range", [&] { parse_with(block); });
