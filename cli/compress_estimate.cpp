@@ -82,7 +82,7 @@ std::string plan_lines(const shard::Plan& plan) {
   if (plan.model.is_none()) return lines + line("model", "none needed");
   lines +=
       line("model", fmt::format("weights {}, coder {}, at most {} lanes a block", to_hex(plan.model.weights_hash, 16),
-                                shard::coder_name(plan.coder), std::min(plan.lane_limit, shard::kManyLanes)));
+                                shard::coder_name(plan.coder), std::min(plan.lane_limit, shard::kUsualLanes)));
   if (!plan.memorize.empty()) {
     lines += line("memorize", fmt::format("{}: what it takes and saves is not in these figures",
                                           plan.memorize.substr(0, plan.memorize.find(' '))));

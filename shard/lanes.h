@@ -12,11 +12,10 @@
 namespace fz::shard {
 
 inline constexpr std::uint32_t kMaxLanes = 1024;
-/// More lanes make larger batches for the decoder; but each sees less of what it follows, and the memory learns later.
-inline constexpr std::uint32_t kFewLanes = 8;
-inline constexpr std::uint32_t kManyLanes = 16;
-inline constexpr std::uint32_t kChunksForFewLanes = 8;    // in each
-inline constexpr std::uint32_t kChunksForManyLanes = 64;  // in each
+/// That the encoder chooses at most. More make larger batches for the decoder; but each sees less of what it follows,
+/// and the memory learns later (ADR 0005).
+inline constexpr std::uint32_t kUsualLanes = 4;
+inline constexpr std::uint32_t kLeastChunksOfLane = 8;
 
 /// A lane's tokens or bytes, as indices in the block.
 using Lane = memory::LaneRange;
@@ -30,9 +29,7 @@ inline std::uint32_t longest_lane(const std::vector<Lane>& lanes) {
 /// Lanes the encoder chooses: a power of two, at most `limit`.
 inline std::uint32_t choose_lane_count(std::uint32_t tokens, std::uint32_t chunk_size,
                                        std::uint32_t limit = kMaxLanes) {
-  const std::uint32_t chunks = tokens / chunk_size;
-  const std::uint32_t wanted =
-      chunks >= kManyLanes * kChunksForManyLanes ? kManyLanes : std::clamp(chunks / kChunksForFewLanes, 1u, kFewLanes);
+  const std::uint32_t wanted = std::clamp(tokens / chunk_size / kLeastChunksOfLane, 1u, kUsualLanes);
   return std::bit_floor(std::clamp(limit, 1u, wanted));
 }
 

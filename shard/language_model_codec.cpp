@@ -196,12 +196,12 @@ Footprint LanguageModelCodec::footprint(Direction direction, std::uint32_t block
   Footprint footprint;
   footprint.fixed_bytes = kOtherBytes + state_->engine->memory_bytes();
   if (direction == Direction::kEncode) {
-    footprint.bytes_per_block = block + kManyLanes * ForcedDecisions::bytes_per_lane(config);
+    footprint.bytes_per_block = block + kUsualLanes * ForcedDecisions::bytes_per_lane(config);
     footprint.useful_blocks = threads;
   } else {
-    footprint.bytes_per_block = block + kManyLanes * model::KvShape(config).cache_bytes;
+    footprint.bytes_per_block = block + kUsualLanes * model::KvShape(config).cache_bytes;
     const auto rows = state_->useful_rows();
-    footprint.useful_blocks = (threads * rows + kManyLanes - 1) / kManyLanes;
+    footprint.useful_blocks = (threads * rows + kUsualLanes - 1) / kUsualLanes;
   }
   return footprint;
 }

@@ -335,4 +335,17 @@ TEST(Lanes, CoverAllTokensInWholeChunks) {
 }
 
 }  // namespace
+// What docs/format.md says of the writer: at most 4, a power of two, of at least 8 full chunks each.
+TEST(Lanes, TheEncoderTakesFew) {
+  constexpr std::uint32_t kChunk = 448;
+  EXPECT_EQ(choose_lane_count(0, kChunk), 1u);
+  EXPECT_EQ(choose_lane_count(16 * kChunk - 1, kChunk), 1u);
+  EXPECT_EQ(choose_lane_count(16 * kChunk, kChunk), 2u);
+  EXPECT_EQ(choose_lane_count(32 * kChunk - 1, kChunk), 2u);
+  EXPECT_EQ(choose_lane_count(32 * kChunk, kChunk), 4u);
+  EXPECT_EQ(choose_lane_count(UINT32_MAX, kChunk), 4u);
+  EXPECT_EQ(choose_lane_count(UINT32_MAX, kChunk, 3), 2u);
+  EXPECT_EQ(choose_lane_count(UINT32_MAX, kChunk, 0), 1u);
+}
+
 }  // namespace fz::shard

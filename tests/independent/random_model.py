@@ -12,7 +12,7 @@ from reference_model import Chunk, Model, frequencies, np, sha256
 LAYERS, HEADS, KV_HEADS, HEAD_WIDTH, WIDTH, FEED_FORWARD, CONTEXT = 4, 6, 2, 12, 28, 20, 17
 CHUNK = CONTEXT - CONTEXT // 8  # two tokens are read again
 TEXT_BYTES = CHUNK * 8 * 4 + 31  # four lanes, and a chunk that is not full
-MIXED_LANES, MIXED_CHUNKS_OF_A_LANE = 8, 16
+MIXED_LANES, MIXED_CHUNKS_OF_A_LANE = 4, 16
 PRINTABLE = range(0x20, 0x7f)
 
 
