@@ -24,13 +24,14 @@ ChunkAnswers::ChunkAnswers(model::Engine& engine, std::span<const TokenBlock> bl
 
 void ChunkAnswers::get(std::span<const Question> questions, const Fill& fill) {
   const bool has_logs = !checkpoints_.logs.empty();
-  const auto first_of_block = [this](const Question& question) {
-    return blocks_[question.lane.block].lanes[question.lane.lane].begin + question.first_token;
+  const auto place = [this](const Question& question) {
+    const TokenBlock& block = blocks_[question.lane.block];
+    return block.place(block.lanes[question.lane.lane], question.first_token);
   };
   std::vector<model::PrefillChunk> chunks;
   std::vector<const Question*> asked;  // of each chunk
   for (const Question& question : questions) {
-    if (has_logs && checkpoints_.logs[question.lane.block].read(first_of_block(question), question.answers)) {
+    if (has_logs && checkpoints_.logs[question.lane.block].read(place(question), question.answers)) {
       WorkMeter::advance(1);
       continue;
     }
@@ -52,7 +53,7 @@ void ChunkAnswers::get(std::span<const Question> questions, const Fill& fill) {
   if (!keeps_) keeps_ = seconds_per_chunk * static_cast<double>(chunk_count_) >= checkpoints_.after_seconds;
   if (!*keeps_) return;
   for (const Question* question : asked) {
-    checkpoints_.logs[question->lane.block].append(first_of_block(*question), question->answers);
+    checkpoints_.logs[question->lane.block].append(place(*question), question->answers);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <compare>
 #include <cstdint>
 #include <vector>
 
@@ -19,6 +20,14 @@ inline constexpr std::uint32_t kLeastChunksOfLane = 8;
 
 /// A lane's tokens or bytes, as indices in the block.
 using Lane = memory::LaneRange;
+
+/// A chunk, by what the model's answers for it depend on.
+struct ChunkPlace {
+  std::uint32_t begin = 0;       ///< Its first token, of the block.
+  std::uint32_t read_again = 0;  ///< Tokens before that one that the model reads with it.
+
+  auto operator<=>(const ChunkPlace&) const = default;
+};
 
 inline std::uint32_t longest_lane(const std::vector<Lane>& lanes) {
   std::uint32_t longest = 0;

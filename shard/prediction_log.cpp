@@ -12,10 +12,10 @@
 namespace fz::shard {
 namespace {
 
-// File: magic and identity, then records: first token, size of the answers, the answers, check of all that.
-constexpr std::string_view kMagic("FZpred\x00\x01", 8);
+// File: magic and identity, then records: chunk, size of the answers, the answers, check of all that.
+constexpr std::string_view kMagic("FZpred\x00\x02", 8);
 constexpr std::size_t kHeadBytes = 8 + sizeof(Hash16);
-constexpr std::size_t kRecordHeadBytes = 4 + 4;
+constexpr std::size_t kRecordHeadBytes = 4 + 4 + 4;
 constexpr std::size_t kFrameBytes = kRecordHeadBytes + sizeof(Check8);
 constexpr const char* kPrefix = "predictions-";
 static_assert(std::endian::native == std::endian::little, "numbers lie as they are in memory");
@@ -49,8 +49,8 @@ PredictionLog::PredictionLog(Writer writer, BlockId block, const Hash16& identit
       log_line(LogLevel::kWarning, "{}", error.what());
     }
   }
-  if (!places_.empty())
-    log_line(LogLevel::kInfo, "goes on with block {}: {} chunks are known", number(block), places_.size());
+  if (!records_.empty())
+    log_line(LogLevel::kInfo, "goes on with block {}: {} chunks are known", number(block), records_.size());
 }
 
 void PredictionLog::find_records(File file, std::uint32_t raw_bytes) {
@@ -59,39 +59,42 @@ void PredictionLog::find_records(File file, std::uint32_t raw_bytes) {
   for (std::uint64_t offset = kHeadBytes; end - offset >= kFrameBytes;) {
     const Bytes head_bytes = file.read_at(offset, kRecordHeadBytes);
     ByteReader head(head_bytes, file.path().string(), offset);
-    const auto begin = head.read<std::uint32_t>();
+    ChunkPlace chunk;
+    chunk.begin = head.read<std::uint32_t>();
+    chunk.read_again = head.read<std::uint32_t>();
     const auto size_bytes = head.read<std::uint32_t>();
     // What comes after a torn one would be found only by chance.
-    if (size_bytes == 0 || size_bytes > end - offset - kFrameBytes || begin >= raw_bytes) break;
-    places_.try_emplace(begin, Place{files_.size(), offset, size_bytes});
+    if (size_bytes == 0 || size_bytes > end - offset - kFrameBytes || chunk.begin >= raw_bytes) break;
+    records_.try_emplace(chunk, Record{files_.size(), offset, size_bytes});
     offset += kFrameBytes + size_bytes;
   }
   files_.push_back(std::move(file));
 }
 
-bool PredictionLog::read(std::uint32_t begin, std::span<std::uint16_t> answers) {
-  const auto found = places_.find(begin);
-  if (found == places_.end() || found->second.size_bytes != answers.size_bytes()) return false;
-  const Place place = found->second;
+bool PredictionLog::read(const ChunkPlace& chunk, std::span<std::uint16_t> answers) {
+  const auto found = records_.find(chunk);
+  if (found == records_.end() || found->second.size_bytes != answers.size_bytes()) return false;
+  const Record record = found->second;
   try {
-    const Bytes record = files_[place.file].read_at(place.offset_bytes, kFrameBytes + std::size_t{place.size_bytes});
-    const ByteSpan checked = ByteSpan(record).first(record.size() - sizeof(Check8));
+    const Bytes stored = files_[record.file].read_at(record.offset_bytes, kFrameBytes + std::size_t{record.size_bytes});
+    const ByteSpan checked = ByteSpan(stored).first(stored.size() - sizeof(Check8));
     const Check8 check = check8(checked);
-    if (std::equal(check.begin(), check.end(), record.end() - sizeof(Check8))) {
-      std::memcpy(answers.data(), checked.data() + kRecordHeadBytes, place.size_bytes);
+    if (std::equal(check.begin(), check.end(), stored.end() - sizeof(Check8))) {
+      std::memcpy(answers.data(), checked.data() + kRecordHeadBytes, record.size_bytes);
       return true;
     }
   } catch (const Error& error) {
     log_line(LogLevel::kWarning, "{}", error.what());
   }
-  places_.erase(found);
+  records_.erase(found);
   return false;
 }
 
-void PredictionLog::append(std::uint32_t begin, std::span<const std::uint16_t> answers) {
+void PredictionLog::append(const ChunkPlace& chunk, std::span<const std::uint16_t> answers) {
   if (has_failed_) return;
   ByteWriter record;
-  record.write(begin);
+  record.write(chunk.begin);
+  record.write(chunk.read_again);
   record.write(static_cast<std::uint32_t>(answers.size_bytes()));
   record.write_bytes({reinterpret_cast<const std::uint8_t*>(answers.data()), answers.size_bytes()});
   record.write_bytes(check8(record.bytes()));
@@ -122,7 +125,7 @@ std::string PredictionLog::own_name() const {
 
 void PredictionLog::remove() {
   files_.clear();
-  places_.clear();
+  records_.clear();
   has_failed_ = true;
   own_ = File();
   writer_.gate([&] {

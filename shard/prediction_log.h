@@ -18,6 +18,7 @@
 #include "base/ids.h"
 #include "base/part.h"
 #include "shard/archive_format.h"
+#include "shard/lanes.h"
 
 namespace fz::shard {
 
@@ -33,25 +34,24 @@ class PredictionLog {
     std::function<void(const std::function<void()>&)> gate = [](const std::function<void()>& write) { write(); };
   };
 
-  /// Finds what was written for the block before, by whomever. `identity`: of all that the predictions depend on; files
-  /// of another are passed over. `raw_bytes`: of the block, which has no more tokens.
+  /// Finds what was written for the block before, by whomever. `identity`: of all but the chunks that the predictions
+  /// depend on; files of another are passed over. `raw_bytes`: of the block, which has no more tokens.
   PredictionLog(Writer writer, BlockId block, const Hash16& identity, std::uint32_t raw_bytes);
 
   /// Chunks that read() can give.
-  std::size_t known_chunks() const { return places_.size(); }
-  /// The answers for the chunk that begins with token `begin` of the block, if they are there: exactly as many as
-  /// `answers` takes.
-  bool read(std::uint32_t begin, std::span<std::uint16_t> answers);
+  std::size_t known_chunks() const { return records_.size(); }
+  /// The answers for a chunk, if they are there: exactly as many as `answers` takes.
+  bool read(const ChunkPlace& chunk, std::span<std::uint16_t> answers);
   /// Keeps them for a later run. The first call makes the file.
-  void append(std::uint32_t begin, std::span<const std::uint16_t> answers);
+  void append(const ChunkPlace& chunk, std::span<const std::uint16_t> answers);
   /// The block is done: removes its files, whoever wrote them.
   void remove();
 
  private:
-  struct Place {
+  struct Record {
     std::size_t file = 0;
-    std::uint64_t offset_bytes = 0;  ///< Of the record.
-    std::uint32_t size_bytes = 0;    ///< Of the answers.
+    std::uint64_t offset_bytes = 0;
+    std::uint32_t size_bytes = 0;  ///< Of the answers.
   };
 
   void write(ByteSpan record);
@@ -62,7 +62,7 @@ class PredictionLog {
   BlockId block_;
   Bytes head_;
   std::vector<File> files_;  ///< Of earlier writers.
-  std::map<std::uint32_t, Place> places_;
+  std::map<ChunkPlace, Record> records_;
   File own_;
   bool has_failed_ = false;  ///< Writes nothing more.
 };

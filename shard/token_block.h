@@ -33,6 +33,9 @@ struct TokenBlock {
     const std::uint32_t count = std::min(t, chunking.overlap);
     return std::span(tokens).subspan(lane.begin + t - count, count);
   }
+  ChunkPlace place(const Lane& lane, std::uint32_t t) const {
+    return {lane.begin + t, static_cast<std::uint32_t>(read_again(lane, t).size())};
+  }
   /// As the model is to read it.
   model::PrefillChunk chunk(const Lane& lane, std::uint32_t t) const {
     const auto known = static_cast<std::uint32_t>(read_again(lane, t).size());

@@ -39,8 +39,10 @@ struct SteppedLane {
 
   void begin_chunk(std::uint32_t t) {
     answers.resize(chunk_tokens(t) * decoder.answers_of_token());
-    is_known = log != nullptr && log->read(range().begin + t, answers);
+    is_known = log != nullptr && log->read(place(t), answers);
   }
+  /// Of the chunk that begins with token t.
+  ChunkPlace place(std::uint32_t t) const { return block.place(range(), t); }
   bool ends_chunk(std::uint32_t t) const { return t + 1 == chunk_begin(t) + chunk_tokens(t); }
 };
 
@@ -87,7 +89,7 @@ class Stepper {
     end_step(engine_.pool(), decoders_);
     for (SteppedLane* lane : asked_) {
       if (lane->ends_chunk(t) && keeping_.is_worth())
-        lane->log->append(lane->range().begin + lane->chunk_begin(t), lane->answers);
+        lane->log->append(lane->place(lane->chunk_begin(t)), lane->answers);
     }
   }
 

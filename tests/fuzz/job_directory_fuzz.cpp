@@ -65,7 +65,7 @@ void read(Kind kind) {
     case Kind::kPredictions: {
       shard::PredictionLog log = predictions(2);
       std::vector<std::uint16_t> zeros(24);
-      for (std::uint32_t begin = 0; begin < 1000; begin += 8) log.read(begin, zeros);
+      for (std::uint32_t begin = 0; begin < 1000; begin += 8) log.read({begin}, zeros);
       return;
     }
     case Kind::kRestore:
@@ -98,7 +98,7 @@ std::vector<Bytes> seeds() {
   coordinator::Attempts(path_of(Kind::kAttempts), {}, {}).begin(std::vector<BlockId>{BlockId{1}, BlockId{2}});
   coordinator::Attempts(path_of(Kind::kAttempts), {}, {}).end();
   inputs.push_back(take_file(Kind::kAttempts));
-  predictions(1).append(8, std::vector<std::uint16_t>(24, 30000));
+  predictions(1).append({8}, std::vector<std::uint16_t>(24, 30000));
   inputs.push_back(take_file(Kind::kPredictions));
   shard::RestoreJournalWriter(directory().path(), 1, Rank{0}).add(BlockId{3}, {});
   inputs.push_back(take_file(Kind::kRestore));

@@ -220,7 +220,7 @@ TEST(RestoreSim, WrongPredictionsCostTimeOnly) {
       if (!shard::needs_model(block.header.codec)) continue;
       shard::PredictionLog(writer, BlockId{i}, shard::decoding_identity(archive.header(), block.header),
                            block.header.raw_bytes)
-          .append(0, std::vector<std::uint16_t>{answer});
+          .append({0}, std::vector<std::uint16_t>{answer});
       ++planted;
     }
     ASSERT_GT(planted, 2);

@@ -32,7 +32,7 @@ class FakeTextCodec final : public shard::TextCodec {
       raws.push_back(unpack(blocks[i]));
       if (checkpoints.logs.empty()) continue;
       std::uint16_t answer[] = {kAnswer};
-      if (!checkpoints.logs[i].read(0, answer)) checkpoints.logs[i].append(0, answer);
+      if (!checkpoints.logs[i].read({0}, answer)) checkpoints.logs[i].append({0}, answer);
       raws[i][0] ^= static_cast<std::uint8_t>(answer[0] ^ kAnswer);
     }
     return raws;
