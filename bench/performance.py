@@ -193,8 +193,10 @@ def main():
     after = run_json(os.path.join(arguments.build, "bench/roofline"))
     limit = max(peak(before, "all"), peak(after, "all"))
     cpu = f"{cpu_name()}, backend {next(iter(rows.values()))['backend']}"
-    lines = ["# Performance", "",
-             "Made by `python3 bench/performance.py BUILD --text FILE`; not edited by hand.", "",
+    command = "python3 bench/performance.py BUILD" + " --text FILE" * bool(arguments.text) + " --quick" * arguments.quick
+    if os.path.basename(arguments.out) != "performance.md":
+        command += f" --out docs/{os.path.basename(arguments.out)}"
+    lines = ["# Performance", "", f"Made by `{command}`; not edited by hand.", "",
              f"Machine: {cpu}, {threads} cores. The machine is shared: other tenants take memory bandwidth and cache from one minute to "
              "the next, so that only figures of one table compare, and those not to the last digit.", ""]
     lines += roofline_section(before, after)
