@@ -7,12 +7,14 @@ import argparse
 import json
 import os
 import re
+import shlex
 import statistics
 import subprocess
 import sys
 import tempfile
 
 import plot
+import ratio
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MODELS = {"default": "default, 6.9 M", "30m": "34 M", "100m": "101 M", "1b": "1.04 B"}
@@ -193,10 +195,8 @@ def main():
     after = run_json(os.path.join(arguments.build, "bench/roofline"))
     limit = max(peak(before, "all"), peak(after, "all"))
     cpu = f"{cpu_name()}, backend {next(iter(rows.values()))['backend']}"
-    command = "python3 bench/performance.py BUILD" + " --text FILE" * bool(arguments.text) + " --quick" * arguments.quick
-    if os.path.basename(arguments.out) != "performance.md":
-        command += f" --out docs/{os.path.basename(arguments.out)}"
-    lines = ["# Performance", "", f"Made by `{command}`; not edited by hand.", "",
+    command = shlex.join(ratio.without_places(word) for word in sys.argv[1:])
+    lines = ["# Performance", "", f"Made by `bench/performance.py {command}`; not edited by hand.", "",
              f"Machine: {cpu}, {threads} cores. The machine is shared: other tenants take memory bandwidth and cache from one minute to "
              "the next, so that only figures of one table compare, and those not to the last digit.", ""]
     lines += roofline_section(before, after)

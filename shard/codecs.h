@@ -70,7 +70,8 @@ constexpr bool needs_model(Codec codec) {
 }
 /// Of a codec that needs a model.
 constexpr TokenCoder token_coder(Codec codec) {
-  return traits(codec).token_coder.value();
+  FZ_CHECK(needs_model(codec));
+  return *traits(codec).token_coder;
 }
 /// What this version writes.
 constexpr Codec model_codec(TokenCoder coder) {

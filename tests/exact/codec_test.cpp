@@ -352,7 +352,6 @@ TEST(Lanes, CoverAllTokensInWholeChunks) {
   }
 }
 
-}  // namespace
 // What docs/format.md says of the writer: at most 4, a power of two, of at least 8 full chunks each.
 TEST(Lanes, TheEncoderTakesFew) {
   constexpr std::uint32_t kChunk = 448;
@@ -366,4 +365,5 @@ TEST(Lanes, TheEncoderTakesFew) {
   EXPECT_EQ(choose_lane_count(UINT32_MAX, kChunk, 0), 1u);
 }
 
+}  // namespace
 }  // namespace fz::shard
