@@ -18,6 +18,8 @@
 namespace fz::shard {
 namespace {
 
+/// Weights that stay in a processor's last cache beside keys and values, whatever else a step reads.
+constexpr std::size_t kCachedWeightBytes = std::size_t{16} << 20;
 /// Lanes for each thread beyond which decoding hardly gets faster (docs/performance.md).
 constexpr std::size_t kMostRows = 32;
 /// Of a block's raw bytes: themselves, the payload, four bytes for each token, of which there may be one a byte.
@@ -94,12 +96,13 @@ struct LanguageModelCodec::State {
     return nullptr;
   }
 
-  /// Lanes for each thread: a step reads all weights once for all of them, and keys and values once for each. More are
-  /// of use while the weights are the larger part.
+  /// Lanes for each thread: a step reads all weights once for all of them, and keys and values once for each. Where the
+  /// weights come from memory, more are of use while they are the larger part.
   std::uint32_t useful_rows() const {
+    const std::size_t least = engine->kernels().efficient_rows;
+    if (engine->weight_bytes() <= kCachedWeightBytes) return static_cast<std::uint32_t>(least);
     const std::size_t cache_bytes = model::KvShape(engine->model().config).cache_bytes / 2;  // half full on average
     const std::size_t rows = engine->weight_bytes() / cache_bytes;
-    const std::size_t least = engine->kernels().efficient_rows;
     return static_cast<std::uint32_t>(std::clamp(rows, least, std::max(least, kMostRows)));
   }
 

@@ -45,7 +45,8 @@ constexpr std::size_t product_scratch_bytes(std::size_t rows, std::size_t depth)
 
 struct Kernels {
   const char* name;
-  /// With so many rows product_s8 is about as fast as it gets (docs/performance.md).
+  /// With so many rows a thread, steps of a model whose weights stay in the caches are fastest (ADR 0012). More would
+  /// push each other's keys and values out.
   std::size_t efficient_rows;
 
   /// c[m, n] = Σ_k a[m, k] · b[n, k]. a: [rows, b.depth] int8 in [-127, 127], zero beyond the true depth.

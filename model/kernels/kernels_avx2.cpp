@@ -18,7 +18,7 @@ namespace {
 
 const Kernels& avx2_kernels() {
   static constexpr Kernels kernels{
-      "avx2",         8,    product_s8,        product_s16, quantize,    rms_norm, dequantize,
+      "avx2",         4,    product_s8,        product_s16, quantize,    rms_norm, dequantize,
       dequantize_add, rope, attention_weights, gated_unit,  frequencies, rank};
   return kernels;
 }

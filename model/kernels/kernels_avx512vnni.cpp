@@ -20,7 +20,7 @@ namespace {
 
 const Kernels& avx512vnni_kernels() {
   static constexpr Kernels kernels{
-      "avx512vnni",   16,   product_s8,        product_s16, quantize,    rms_norm, dequantize,
+      "avx512vnni",   4,    product_s8,        product_s16, quantize,    rms_norm, dequantize,
       dequantize_add, rope, attention_weights, gated_unit,  frequencies, rank};
   return kernels;
 }
