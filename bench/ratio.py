@@ -351,6 +351,16 @@ def split_at_section(path, section):
     return head + begin, end + rest.split(end)[1]
 
 
+def rows_of_section(path, section):
+    """First cell -> all cells, of the table's rows that lie between the section's markers."""
+    head, tail = split_at_section(path, section)
+    with open(path, encoding="utf-8") as file:
+        text = file.read()[len(head):]
+    table = [line for line in text[:len(text) - len(tail)].split("\n") if line.startswith("| ")]
+    rows = [line.removeprefix("| ").removesuffix(" |").split(" | ") for line in table[2:]]
+    return {cells[0]: cells for cells in rows}
+
+
 def write_section(path, section, text):
     """Replaces what lies between the section's markers."""
     head, tail = split_at_section(path, section)

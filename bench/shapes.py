@@ -106,7 +106,7 @@ def parse_arguments(argv):
     parser.add_argument("--tokens", type=int, default=2_500_000, help="that the first shape is trained on; default: 2500000")
     parser.add_argument("--batch-tokens", type=int, default=4096, help="of a step; default: 4096")
     parser.add_argument("--limit-bytes", type=int, default=100_000, metavar="N", help="of each category; default: 100000")
-    parser.add_argument("--only", default="", metavar="NAME,NAME", help="these shapes only")
+    parser.add_argument("--only", default="", metavar="NAME,NAME", help="these shapes only; the table in --output keeps its rows of the others")
     parser.add_argument("--program", default=os.path.join(ratio.ROOT, "build", "fz-dist"), help="default: build/fz-dist")
     parser.add_argument("--output", default="", metavar="FILE", help="also write the table into this Markdown file")
     arguments = parser.parse_args(argv)
@@ -125,15 +125,16 @@ def main(argv):
     for shape in arguments.shapes:
         train(arguments, shape, weights)
     samples = ratio.category_samples(arguments.samples, arguments.limit_bytes)
-    rows = []
+    rows = ratio.rows_of_section(arguments.output, "shapes") if arguments.output and arguments.only else {}
     for shape in arguments.shapes:
         alone, both, pack, unpack = measure(arguments, shape, samples)
-        rows.append([shape.name, f"{shape.parameters() / 1e6:.1f}", f"{shape.multiply_adds() / 1e6:.1f}", f"{alone:.3f}", f"{both:.3f}",
-                     f"{pack:.0f}", f"{unpack:.0f}"])
-        ratio.note(" ".join(rows[-1]))
+        rows[shape.name] = [shape.name, f"{shape.parameters() / 1e6:.1f}", f"{shape.multiply_adds() / 1e6:.1f}", f"{alone:.3f}",
+                            f"{both:.3f}", f"{pack:.0f}", f"{unpack:.0f}"]
+        ratio.note(" ".join(rows[shape.name]))
     header = ["", "million parameters", "million multiply-adds a token", "alone, bits/byte", "with the memory", "KB/s in", "KB/s out"]
     command = shlex.join(ratio.without_places(word) for word in argv)
-    text = "\n\n".join([ratio.machine(arguments.program), f"`bench/shapes.py {command}`", ratio.markdown(header, rows)])
+    table = ratio.markdown(header, [rows[shape.name] for shape in SHAPES if shape.name in rows])
+    text = "\n\n".join([ratio.machine(arguments.program), f"`bench/shapes.py {command}`", table])
     print(text)
     if arguments.output:
         ratio.write_section(arguments.output, "shapes", text)
