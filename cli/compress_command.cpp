@@ -12,6 +12,7 @@
 #include "cli/part_check.h"
 #include "cli/session.h"
 #include "coordinator/compress_job.h"
+#include "model/model.h"
 #include "shard/adapter_format.h"
 
 namespace fz::cli {
@@ -24,6 +25,7 @@ struct CompressOptions {
   bool force = false;
   std::string coder = "mixed";
   bool thorough = false;
+  std::uint32_t context = 0;      ///< Of the model; 0: all that it has.
   std::uint64_t block_bytes = 0;  ///< 0: chosen.
   std::string order = "similar";
   std::string adapter_path;
@@ -117,10 +119,17 @@ coordinator::CompressRequest request_of(const CompressOptions& options, const st
     request.options.similar_block_bytes = request.options.block_bytes;
   }
   request.adapter = read_adapter(options);
+  if (options.context > 0 && options.work.model_path == kNoModel)
+    fail(ErrorCode::kUsage, "compress: --context is for a model, and --model is none; leave out one of them");
   request.choose_model = [&options, &workplace, adapter = request.adapter](
                              const shard::ModelIdentity& begun_with) -> coordinator::ModelChoice {
     if (options.work.model_path == kNoModel) return {};
-    shard::TextCodec& codec = workplace.load_model(begun_with);
+    shard::ModelIdentity wanted = begun_with;
+    if (options.context > 0) wanted.context = options.context;
+    shard::TextCodec& codec = workplace.load_model(wanted);
+    if (const std::uint32_t context = codec.identity().context; options.context > 0 && context != options.context)
+      fail(ErrorCode::kUsage, "compress: --context {}: the model can have {} to {}", options.context,
+           model::kMinContext, context);
     codec.use_adapter(adapter, options.adapter_path);  // tells whether it is for this model
     // Not the limit that the number of threads gives: the archive must not depend on the machine.
     const std::uint64_t limit_bytes =
@@ -278,6 +287,12 @@ void add_compress(CLI::App& app, Context& context) {
   command->add_flag("--thorough", options->thorough,
                     "With --model none: look at more of the past; a few per cent smaller, at a fifth of the speed. "
                     "Beside a model, binary files are always coded so");
+  command
+      ->add_option(
+          "--context", options->context,
+          "Tokens that the model sees at once, at most and by default as many as it was trained for; with half "
+          "of them the default model restores 1.5 times as fast from archives 0.6 % larger")
+      ->type_name("N");
   command
       ->add_option("--block-size", options->block_bytes,
                    "Raw bytes per block, 64KiB to 64MiB; default: 4MiB, and up to 32MiB for large files that "

@@ -18,6 +18,7 @@ struct RecoverOptions : ReportOptions {
   std::string archive;
   std::string output;
   std::string model_path;
+  std::uint32_t context = 0;
   bool dry_run = false;
   bool force = false;
   bool json = false;
@@ -30,7 +31,8 @@ std::optional<shard::ModelIdentity> try_model(const RecoverOptions& options, con
   const auto pool = std::make_shared<ThreadPool>(context.world.default_threads());
   std::vector<shard::ModelIdentity> candidates = {{}};
   if (options.model_path.empty()) candidates = context.parts.models_inside();
-  for (const shard::ModelIdentity& candidate : candidates) {
+  for (shard::ModelIdentity& candidate : candidates) {
+    if (options.context > 0) candidate.context = options.context;
     const auto codec = context.parts.make_text_codec(options.model_path, candidate, pool);
     try {
       codec->use_adapter(adapter, display_text(options.archive));
@@ -43,7 +45,7 @@ std::optional<shard::ModelIdentity> try_model(const RecoverOptions& options, con
   }
   fail(ErrorCode::kModel,
        "{}: the header, which named the model, is lost, and no model at hand{} decodes block {}; give the right one "
-       "with --model, or 'none' to leave out the blocks that need one",
+       "with --model (and --context, if it was made so), or 'none' to leave out the blocks that need one",
        display_text(options.archive), adapter.empty() ? "" : " with the archive's adapter", number(block.header.id));
 }
 
@@ -121,6 +123,11 @@ void add_recover(CLI::App& app, Context& context) {
                    "Model file (.fzm), needed only where the archive's header, which names it, is lost; default: the "
                    "model inside the program; none: leave out the blocks that need one")
       ->type_name("FILE");
+  command
+      ->add_option(
+          "--context", options->context,
+          "What compress was given, where the header is lost; default: as many tokens as the model was trained for")
+      ->type_name("N");
   add_report_options(*command, *options);
   command->callback([options, &context] {
     context.chosen = with_reports(context, *options, [options, &context] { recover(*options, context); });

@@ -15,8 +15,8 @@ namespace fz::cli {
 
 /// The concrete parts behind the commands; tests put a fake codec in.
 struct Parts {
-  /// `model_path` empty: the model inside the program that is `wanted`; the default one when none is, or it is not
-  /// there.
+  /// `model_path` empty: the model inside the program that is `wanted`; the default one when none is named, or it is not
+  /// there. A context that is shorter than the model's is given to it where `wanted` names it, or names none.
   std::function<std::unique_ptr<shard::TextCodec>(const std::string& model_path, const shard::ModelIdentity& wanted,
                                                   std::shared_ptr<ThreadPool> pool)>
       make_text_codec;

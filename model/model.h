@@ -17,6 +17,9 @@ using TokenId = std::uint32_t;
 /// Version of docs/numerics.md. An archive made under one version is decoded under the same one.
 inline constexpr std::uint32_t kNumericsVersion = 1;
 
+/// Least context of a valid model.
+inline constexpr std::uint32_t kMinContext = 2;
+
 /// Shape of a Llama-architecture model. Limits: docs/model-format.md, enforced by validate_model.
 struct ModelConfig {
   std::uint32_t vocabulary_size = 0;

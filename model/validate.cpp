@@ -58,7 +58,7 @@ void validate_config(const ModelConfig& config, const std::string& source, Error
     fail(code, "{}: kv_heads is {}, must divide heads ({})", source, config.kv_heads, config.heads);
   }
   check_range("feed_forward_width", config.feed_forward_width, 4, 65536, 4, source, code);
-  check_range("context", config.context, 2, 16384, 1, source, code);
+  check_range("context", config.context, kMinContext, 16384, 1, source, code);
   check_range("begin_token", config.begin_token, 0, config.vocabulary_size - 1, 1, source, code);
   if (!(config.norm_epsilon > 0 && config.norm_epsilon <= 1)) {
     fail(code, "{}: norm_epsilon is {}, must be greater than 0 and at most 1", source, config.norm_epsilon);

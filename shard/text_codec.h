@@ -75,7 +75,8 @@ class TextCodec {
 };
 
 /// Makes the codec when the first block needs it: an archive without model blocks loads no model. Of the models at hand
-/// it takes the one that is wanted; the caller checks that it was there. None is wanted: the default one.
+/// it takes the one that is wanted, with the context that is wanted of it; the caller checks that it was there. Where none
+/// is named it is the default one.
 using TextCodecFactory = std::function<std::unique_ptr<TextCodec>(const ModelIdentity& wanted)>;
 
 }  // namespace fz::shard

@@ -3,6 +3,7 @@
 decode_test.py PROGRAM mixed|range|ranks random SEED             of a random model and text (random_model.py)
 decode_test.py PROGRAM memory|quick none TEXT_FILE BYTES         of the first bytes of a text, without a model
 decode_test.py PROGRAM CODER+adapter …                            the same with an adapter of random integers
+decode_test.py PROGRAM CODER+context …                            the same with a context shorter than the model's
 decode_test.py PROGRAM memory none binary SEED                   of a random text and binary file (random_files.py), without a model
 
 Compresses with the program, decodes with reference_archive.py and compares. Exit code 77: NumPy is not installed.
@@ -19,6 +20,7 @@ from reference_archive import decode
 from reference_model import Model, check
 
 CODECS = {'range': 7, 'ranks': 8, 'mixed': 12, 'memory': 6, 'quick': 10}
+SHORT_CONTEXT = 40
 BINARY = 11  # of the second file, if there are two
 
 
@@ -42,19 +44,23 @@ def write_inputs(folder, coder, model, source, size):
 
 
 def main(program, coder, model, source, size=''):
-    coder, _, with_adapter = coder.partition('+')
+    coder, _, variant = coder.partition('+')
     with tempfile.TemporaryDirectory() as folder:
         archive, out = (os.path.join(folder, name) for name in ('it.fz', 'out'))
         model, inputs = write_inputs(folder, coder, model, source, size)
         arguments = {'memory': ['--thorough'], 'quick': []}.get(coder, ['--coder', coder])
-        if with_adapter:
+        if variant == 'adapter':
             adapter = os.path.join(folder, 'it.fza')
             random_adapter.write_adapter(adapter, Model(model), 1)
             arguments += ['--adapter', adapter]
+        if variant == 'context':
+            arguments += ['--context', str(SHORT_CONTEXT)]
         subprocess.run([program, 'compress', '--quiet', '--model', model, *arguments, '-o', archive, *inputs], check=True)
         blocks = decode(archive, None if model == 'none' else Model(model), out)
         with open(archive, 'rb') as file:
-            check((int.from_bytes(file.read(32)[24:], 'little') > 0) == bool(with_adapter), 'no adapter in the archive')
+            header = file.read(32)
+        check((int.from_bytes(header[24:], 'little') > 0) == (variant == 'adapter'), 'no adapter in the archive')
+        check((int.from_bytes(header[16:20], 'little') == SHORT_CONTEXT) == (variant == 'context'), 'another context in the archive')
         # Without this the test could pass with blocks that another codec won.
         check([codec for codec, _ in blocks] == [CODECS[coder], BINARY][:len(inputs)], 'other blocks than those that are to be tested')
         if coder == 'mixed' and os.path.dirname(model) == folder:
