@@ -12,7 +12,13 @@ bool has_hashes_of(const model::Model& model, const shard::ModelIdentity& wanted
   return model.weights_hash == wanted.weights_hash && model.tokenizer_hash == wanted.tokenizer_hash;
 }
 
+/// Else only a context is wanted, or nothing.
+bool names_model(const shard::ModelIdentity& wanted) {
+  return wanted.weights_hash != Hash{};
+}
+
 std::shared_ptr<const model::Model> model_inside(const shard::ModelIdentity& wanted) {
+  if (!names_model(wanted)) return model::embedded_model();  // the others need not be parsed
   for (std::size_t i = 0; i < model::kEmbeddedModels; ++i) {
     if (has_hashes_of(*model::embedded_model(i), wanted)) return model::embedded_model(i);
   }
@@ -22,9 +28,8 @@ std::shared_ptr<const model::Model> model_inside(const shard::ModelIdentity& wan
 /// The model with the context that is wanted of it; as it is where that cannot be, or another model is wanted.
 std::shared_ptr<const model::Model> with_wanted_context(std::shared_ptr<const model::Model> model,
                                                         const shard::ModelIdentity& wanted) {
-  const bool names_model = wanted.weights_hash != Hash{};
   if (wanted.context < model::kMinContext || wanted.context >= model->config.context) return model;
-  if (names_model && !has_hashes_of(*model, wanted)) return model;
+  if (names_model(wanted) && !has_hashes_of(*model, wanted)) return model;
   auto shorter = std::make_shared<model::Model>(*model);
   shorter->config.context = wanted.context;
   const std::size_t rotations = std::size_t{wanted.context} * (shorter->config.head_width / 2);
