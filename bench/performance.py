@@ -16,7 +16,6 @@ import tempfile
 import plot
 import ratio
 
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MODELS = {"default": "default, 6.9 M", "30m": "34 M", "100m": "101 M", "1b": "1.04 B"}
 CONTEXTS = (128, 512, 2048)
 ENCODE_LANES = (1, 16)
@@ -186,7 +185,7 @@ def main():
     parser.add_argument("build")
     parser.add_argument("--text")
     parser.add_argument("--quick", action="store_true", help="the default model at its own context only")
-    parser.add_argument("--out", default=os.path.join(REPOSITORY, "docs/performance.md"))
+    parser.add_argument("--out", default=os.path.join(ratio.ROOT, "docs/performance.md"))
     arguments = parser.parse_args()
     before = run_json(os.path.join(arguments.build, "bench/roofline"))
     threads = before["threads"]

@@ -341,29 +341,28 @@ def write_plot(table, names, arguments):
 
 
 def split_at_section(path, section):
-    """What comes before, with the marker, and what comes after."""
+    """What comes before, with the marker; what lies between; and what comes after, with the other marker."""
     begin, end = f"<!-- bench:{section} -->", f"<!-- /bench:{section} -->"
     with open(path, encoding="utf-8") as file:
         old = file.read()
     if old.count(begin) != 1 or old.count(end) != 1:
         sys.exit(f"{path}: needs exactly one line '{begin}' and one '{end}'")
     head, rest = old.split(begin)
-    return head + begin, end + rest.split(end)[1]
+    inside, tail = rest.split(end)
+    return head + begin, inside, end + tail
 
 
 def rows_of_section(path, section):
     """First cell -> all cells, of the table's rows that lie between the section's markers."""
-    head, tail = split_at_section(path, section)
-    with open(path, encoding="utf-8") as file:
-        text = file.read()[len(head):]
-    table = [line for line in text[:len(text) - len(tail)].split("\n") if line.startswith("| ")]
+    _, inside, _ = split_at_section(path, section)
+    table = [line for line in inside.split("\n") if line.startswith("| ")]
     rows = [line.removeprefix("| ").removesuffix(" |").split(" | ") for line in table[2:]]
     return {cells[0]: cells for cells in rows}
 
 
 def write_section(path, section, text):
     """Replaces what lies between the section's markers."""
-    head, tail = split_at_section(path, section)
+    head, _, tail = split_at_section(path, section)
     with open(path, "w", encoding="utf-8") as file:
         file.write(f"{head}\n{text}\n{tail}")
 

@@ -1,13 +1,8 @@
 #!/usr/bin/env bash
 # Archives of every released format and numerics version decode for ever, with every backend that this CPU has; broken ones fail with the
 # named code. tests/data/golden/make.sh says how they were made.
-set -u
-program=$1
 golden=$(cd "$(dirname "$0")/../data/golden" && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-die() { echo "FAILED: $*" >&2; exit 1; }
+. "$(dirname "$0")/../support/script.sh"
 
 for archive in "$golden"/v*.fz; do
   for backend in scalar avx2 avx512vnni amx; do

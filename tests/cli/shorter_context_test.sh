@@ -1,12 +1,6 @@
 #!/usr/bin/env bash
 # compress --context: the model sees fewer tokens than it was trained for. The archive says so, and needs nothing but itself to be decoded.
-set -u
-program=$1
-here=$(cd "$(dirname "$0")" && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-die() { echo "FAILED: $*" >&2; exit 1; }
+. "$(dirname "$0")/../support/script.sh"
 
 # refuses CODE TEXT COMMAND...: exit code, and what the error says.
 refuses() {
@@ -18,7 +12,7 @@ refuses() {
   grep -qF -- "$text" err || die "$*: does not say '$text': $(cat err)"
 }
 
-head -c 20000 "$here/../../docs/numerics.md" > text.md
+head -c 20000 "$docs/numerics.md" > text.md
 "$program" compress text.md -o whole.fz -q || die "compress: exit code $?"
 "$program" compress text.md -o short.fz -q --context 100 || die "compress --context: exit code $?"
 "$program" info short.fz --json | tr -d ' \n' | grep -q '"context":100' || die "info does not show the context"
