@@ -25,6 +25,8 @@ struct Context {
 
   /// A line to the user, on rank 0 only.
   void warn(const std::string& text) const;
+  /// Throws Error(kOutput) when something that went to `out` could not be written.
+  void flush_out() const;
 };
 
 void add_compress(CLI::App& app, Context& context);

@@ -1,9 +1,10 @@
-// fz-dist decompress and fz-dist extract: the same restore, of everything or of what matches.
+// fz-dist decompress and fz-dist extract: the same restore, of everything or of what matches; or the same printed.
 #include <iostream>
 #include <optional>
 
 #include "base/interruption.h"
 #include "base/log.h"
+#include "cli/print_contents.h"
 #include "cli/progress.h"
 #include "cli/recovery_hint.h"
 #include "cli/session.h"
@@ -15,11 +16,14 @@ namespace {
 struct RestoreOptions {
   std::string archive;
   std::vector<std::string> patterns;
-  std::string target = ".";
+  std::optional<std::string> output;
   bool force = false;
   bool resume = false;
+  bool to_stdout = false;
   double checkpoint_after_seconds = worker::kCheckpointAfterSeconds;
   WorkOptions work;
+
+  std::string target() const { return output.value_or("."); }
 };
 
 constexpr const char* kTargetRule =
@@ -47,12 +51,12 @@ void prepare(coordinator::RestoreJob& job, const RestoreOptions& options, Workpl
   const std::size_t blocks = job.selection().blocks().size();
   if (job.is_complete()) {
     report_note(context, options.work, "resume",
-                fmt::format("{}: all is restored, going on with names", options.target),
+                fmt::format("{}: all is restored, going on with names", options.target()),
                 {{"reused_blocks", blocks}, {"total_blocks", blocks}});
   } else if (!job.reused_blocks().empty()) {
     const std::size_t reused = job.reused_blocks().size();
     report_note(context, options.work, "resume",
-                fmt::format("{}: resuming: {} of {} blocks are restored", options.target, reused, blocks),
+                fmt::format("{}: resuming: {} of {} blocks are restored", options.target(), reused, blocks),
                 {{"reused_blocks", reused}, {"total_blocks", blocks}});
   }
 }
@@ -63,12 +67,12 @@ void restore(const RestoreOptions& options, const Context& context) {
   log_line(LogLevel::kInfo, "restoring {} with {}", options.archive, describe_ranks(context, workplace.threads()));
   const auto make_task = [&] {
     return worker::make_restore_task(
-        {options.archive, options.target, options.patterns, options.checkpoint_after_seconds}, workplace.resources());
+        {options.archive, options.target(), options.patterns, options.checkpoint_after_seconds}, workplace.resources());
   };
   if (!context.world.coordinates()) return work_for_coordinator(context, options.work, make_task);
 
   const InterruptionGuard guard(show_life(context, options.work));
-  coordinator::RestoreJob job({options.archive, options.target, options.patterns, options.force, options.resume});
+  coordinator::RestoreJob job({options.archive, options.target(), options.patterns, options.force, options.resume});
   // Before anything is written.
   if (coordinator::needs_model(coordinator::block_items(job.archive(), job.selection().blocks())))
     shard::require_model(job.archive(), workplace.load_model(job.archive().header().model).identity());
@@ -107,19 +111,31 @@ void restore(const RestoreOptions& options, const Context& context) {
   report_profile(context, options.work, workplace);
 }
 
+void print(const RestoreOptions& options, const Context& context) {
+  if (options.output || options.force || options.resume)
+    fail(ErrorCode::kUsage, "--stdout takes the place of a directory; leave out -o, --force and --continue");
+  if (options.work.profile)
+    fail(ErrorCode::kUsage, "--stdout is for contents, and --profile prints there; leave out one of them");
+  print_contents(options.archive, options.patterns, options.work, context);
+}
+
 void add_common(CLI::App& command, Context& context, const std::shared_ptr<RestoreOptions>& options) {
-  command.add_option("-o,--output", options->target, "Directory to restore into; default: the working directory")
+  command.add_option("-o,--output", options->output, "Directory to restore into; default: the working directory")
       ->type_name("DIR");
   command.add_flag("--force", options->force, "Restore into a directory that is not empty; replace files that exist");
   command.add_flag("--continue", options->resume,
                    "Go on with what an interrupted restore has left, and keep what is restored if this one is "
                    "interrupted");
+  command.add_flag("-c,--stdout", options->to_stdout,
+                   "Write what the files hold to standard output instead, one after the other as they lie in the "
+                   "archive, each block after its hash was compared");
   add_checkpoint_option(command, options->checkpoint_after_seconds, "beside what is restored (--continue)");
   add_work_options(command, options->work);
   command.callback([options, &context] {
     context.resumes = options->resume;
     context.chosen = with_reports(context, options->work, [options, &context] {
-      with_recovery_hint(options->archive, [&] { restore(*options, context); });
+      with_recovery_hint(options->archive,
+                         [&] { options->to_stdout ? print(*options, context) : restore(*options, context); });
     });
   });
 }

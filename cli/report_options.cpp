@@ -90,6 +90,7 @@ void report_result(const Context& context, const ReportOptions& options, const s
                    const nlohmann::ordered_json& fields) {
   log_line(LogLevel::kInfo, "{}", text);
   if (!options.quiet) context.out << text + '\n';
+  context.flush_out();  // the end is the last event, no error comes after it
   if (context.has_events) write_event(context.err, "end", fields);
 }
 

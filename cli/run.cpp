@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 #include <new>
 
@@ -86,6 +88,7 @@ int run_in_world(const std::vector<std::string>& arguments, std::ostream& out, s
   context.arguments = arguments;
   try {
     run_command(arguments, context);
+    if (world.coordinates()) context.flush_out();
     return 0;
   } catch (const Interrupted& interrupted) {
     end_interrupted(context, interrupted.signal);
@@ -109,6 +112,13 @@ void Context::warn(const std::string& text) const {
   } else {
     say(err, "warning: " + display_text(text));
   }
+}
+
+void Context::flush_out() const {
+  errno = 0;
+  if (out.flush()) return;
+  const std::string reason = errno != 0 ? fmt::format(": {}", std::strerror(errno)) : "";  // an earlier write's is gone
+  fail(ErrorCode::kOutput, "standard output: cannot write{}", reason);
 }
 
 int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err, const Parts& parts) {

@@ -1,4 +1,4 @@
-// Restoring and checking: both decode blocks; only what happens to the raw bytes differs.
+// Restoring, printing and checking: all decode blocks; only what happens to the raw bytes differs.
 #include <algorithm>
 #include <mutex>
 #include <optional>
@@ -45,16 +45,18 @@ class DecodeTask : public Task {
     if (needs_model) logs = open_logs(stored);
     const std::vector<Bytes> raws = decode(stored, needs_model ? &codecs_.text() : nullptr, logs);
     const StageScope stage(Stage::kInputOutput);
-    codecs_.pool().parallel_for(ids.size(), [&](std::size_t i, int) { use(stored[i].header, raws[i]); });
+    use(stored, raws);
     for (const BlockId id : ids) report({id, 0, 0});
     for (shard::PredictionLog& log : logs) log.remove();
   }
 
  protected:
-  /// May be called by several threads at once, for different blocks.
-  virtual void use(const shard::BlockHeader& block, const Bytes& raw) = 0;
+  /// Of blocks whose hashes are right, what they hold.
+  virtual void use(std::span<const shard::StoredBlock> blocks, std::span<const Bytes> raws) = 0;
   /// For each block that needs a model, or none.
   virtual std::vector<shard::PredictionLog> open_logs(std::span<const shard::StoredBlock> /*blocks*/) { return {}; }
+
+  ThreadPool& pool() { return codecs_.pool(); }
 
   const shard::ArchiveReader archive_;
 
@@ -111,8 +113,10 @@ class RestoreTask final : public DecodeTask {
   void finish() override { File::open_for_reading(staging_).sync_filesystem(); }
 
  private:
-  void use(const shard::BlockHeader& block, const Bytes& raw) override {
-    gate_.pass([&] { write(block, raw); });
+  void use(std::span<const shard::StoredBlock> blocks, std::span<const Bytes> raws) override {
+    pool().parallel_for(blocks.size(), [&](std::size_t i, int) {
+      gate_.pass([&] { write(blocks[i].header, raws[i]); });
+    });
   }
 
   std::vector<shard::PredictionLog> open_logs(std::span<const shard::StoredBlock> blocks) override {
@@ -154,18 +158,45 @@ class RestoreTask final : public DecodeTask {
   std::optional<shard::RestoreJournalWriter> journal_;
 };
 
+class PrintTask final : public DecodeTask {
+ public:
+  PrintTask(PrintSettings settings, Resources resources)
+      : DecodeTask(settings.archive, std::move(resources)),
+        selection_(archive_, settings.patterns),
+        write_(std::move(settings.write)) {}
+
+  void abandon() override { gate_.close(); }
+
+ private:
+  void use(std::span<const shard::StoredBlock> blocks, std::span<const Bytes> raws) override {
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      for (const shard::Selection::Piece& piece : selection_.pieces(blocks[i].header.id)) {
+        gate_.pass([&] { write_(ByteSpan(raws[i]).subspan(piece.block_offset, piece.size_bytes)); });
+      }
+    }
+  }
+
+  shard::Selection selection_;
+  std::function<void(ByteSpan)> write_;
+  WriteGate gate_;
+};
+
 class VerifyTask final : public DecodeTask {
  public:
   using DecodeTask::DecodeTask;
 
  private:
-  void use(const shard::BlockHeader&, const Bytes&) override {}  // decoding has compared the hash
+  void use(std::span<const shard::StoredBlock>, std::span<const Bytes>) override {}  // decoding has compared the hashes
 };
 
 }  // namespace
 
 std::unique_ptr<Task> make_restore_task(RestoreSettings settings, Resources resources) {
   return std::make_unique<RestoreTask>(std::move(settings), std::move(resources));
+}
+
+std::unique_ptr<Task> make_print_task(PrintSettings settings, Resources resources) {
+  return std::make_unique<PrintTask>(std::move(settings), std::move(resources));
 }
 
 std::unique_ptr<Task> make_verify_task(std::filesystem::path archive, Resources resources) {

@@ -1,4 +1,4 @@
-// The kinds of block work: compress into a shard file, restore into a staging directory, check with or without
+// The kinds of block work: compress into a shard file, restore into a staging directory, print, check with or without
 // decoding. Each task owns what it works with and is used by one worker; it takes as many blocks at a time as its
 // memory allows and its threads can use.
 #pragma once
@@ -43,8 +43,16 @@ struct RestoreSettings {
   double checkpoint_after_seconds = kCheckpointAfterSeconds;
 };
 
+struct PrintSettings {
+  std::filesystem::path archive;
+  std::vector<std::string> patterns;
+  std::function<void(ByteSpan)> write;  ///< On the worker's thread. May throw Error.
+};
+
 std::unique_ptr<Task> make_compress_task(CompressSettings settings, Resources resources);
 std::unique_ptr<Task> make_restore_task(RestoreSettings settings, Resources resources);
+/// Writes the contents of the taken files one after the other, in the order in which the blocks are given.
+std::unique_ptr<Task> make_print_task(PrintSettings settings, Resources resources);
 std::unique_ptr<Task> make_verify_task(std::filesystem::path archive, Resources resources);
 /// Checks stored bytes only; never asks for a model.
 std::unique_ptr<Task> make_stored_check_task(std::filesystem::path archive, Resources resources);

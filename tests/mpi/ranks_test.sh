@@ -41,6 +41,7 @@ printf 'command: compress\ninputs: [c]\noutptu: job.fz\n' > bad.yaml
 expect 2 "bad.yaml:3:1: unknown key 'outptu'; did you mean 'output'" launch 3 "$program" run bad.yaml
 expect 3 'absent.yaml: cannot open' launch 2 "$program" run absent.yaml
 expect 3 'absent.fz' launch 3 "$program" decompress absent.fz -o none
+expect 8 'only one process can write it' launch 2 "$program" decompress plain.fz --stdout
 expect 4 'not empty' launch 3 "$program" decompress plain.fz -o out-1
 cp plain.fz bad.fz
 printf '\377\377' | dd of=bad.fz bs=1 seek=$(($(stat -c %s bad.fz) / 2)) conv=notrunc 2> /dev/null
