@@ -100,7 +100,7 @@ def measure(arguments, kind, directory, megabytes, scratch, results):
 
 
 def rows(results):
-    for (kind, megabytes), runs in results.items():
+    for (kind, megabytes), runs in sorted(results.items()):
         plain = runs[""]
         for budget, run in runs.items():
             if budget:

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "model/tokenizer.h"
 #include "shard/adapter_format.h"
@@ -233,7 +234,11 @@ Bytes trained_adapter(const shard::Plan& plan, shard::TextCodec& codec, const mo
   CodedSamples samples(plan, codec, collective);
   Bytes adapter = fitted_adapter(model, *trainer, settings, sampler.text_bytes(), samples, collective, report);
   report.kept = settings.mode == Memorize::kOn || report.expected_saving_bytes > static_cast<double>(adapter.size());
-  if (report.kept) return adapter;
+  if (report.kept) {
+    log_line(LogLevel::kInfo, "memorization: the adapter of {} bytes has the hash {}", adapter.size(),
+             to_hex(hash_bytes(adapter)));
+    return adapter;
+  }
   report.reason = "it would not save what it takes";
   return {};
 }

@@ -57,7 +57,9 @@ double TrainingPass::evaluate() {
   std::array<float, 2> sums = {static_cast<float>(own.nats), static_cast<float>(own.tokens)};
   collective_.sum(sums);
   held_out_tokens_ = sums[1];
-  return model::LossSum{sums[0], sums[1]}.bits_per_token();
+  const double bits = model::LossSum{sums[0], sums[1]}.bits_per_token();
+  log_line(LogLevel::kInfo, "training: held-out text at {:.4f} bits a token", bits);
+  return bits;
 }
 
 PassProgress TrainingPass::train(PassProgress progress, const AfterStep& after_step) {
@@ -75,6 +77,7 @@ PassProgress TrainingPass::train(PassProgress progress, const AfterStep& after_s
     progress.tokens += sums.tokens;
     progress.fraction = budget.seconds > 0 ? sums.fraction : progress.tokens / std::max(budget.tokens, 1.0);
     progress.train_bits = smoothed(sums);
+    log_line(LogLevel::kDebug, "training: {:.0f} tokens, {:.4f} bits a token", progress.tokens, progress.train_bits);
     progress.seconds = seconds_before + watch.seconds();
     const bool is_worth_a_look = progress.tokens >= tokens_then + kTrainedForEachHeldOut * held_out_tokens_;
     if (progress.fraction >= evaluated_at + settings_.evaluation_period && progress.fraction < 1 && is_worth_a_look) {
