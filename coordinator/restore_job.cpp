@@ -31,11 +31,13 @@ Hash RestoreJob::identity() const {
 }
 
 void RestoreJob::prepare(ThreadPool& pool, const ShowCheck& show) {
+  RestoreTargetOptions options{.force = request_.force, .resume = request_.resume, .identity = identity()};
   std::vector<const shard::FileEntry*> entries;
-  for (const std::size_t i : selection_.entries()) entries.push_back(&archive_.entries()[i]);
-  target_ = std::make_unique<RestoreTarget>(
-      request_.target, std::move(entries),
-      RestoreTargetOptions{.force = request_.force, .resume = request_.resume, .identity = identity()});
+  for (const std::size_t i : selection_.entries()) {
+    entries.push_back(&archive_.entries()[i]);
+    if (selection_.is_mere_parent(i)) options.mere_parents.insert(entries.back());
+  }
+  target_ = std::make_unique<RestoreTarget>(request_.target, std::move(entries), options);
   target_->prepare();
   const StagingDirectory& staging = target_->staging();
   const shard::RestoreClaims claims = shard::read_restore_journals(staging.path());

@@ -90,15 +90,18 @@ RestoreTarget::RestoreTarget(const std::filesystem::path& target, std::vector<co
     fail(ErrorCode::kOutput, "{}: not a directory; name one with -o", display_text(target_.native()));
   }
   try {
-    if (options_.resume) {
-      staging_ = StagingDirectory::adopt(target_, options_.identity);
-    } else {
-      StagingDirectory::remove_abandoned(target_);
-    }
+    if (options_.resume) staging_ = StagingDirectory::adopt(target_, options_.identity);
     is_prepared_ = staging_.has_value();  // what is adopted was, and is never thrown away here
     // What is complete has begun to get its names: they are there.
     if (!made_target_ && !(staging_ && is_complete())) check_target();
+    if (!options_.resume) StagingDirectory::remove_abandoned(target_, options_.identity);
     if (!staging_) staging_ = StagingDirectory::create(target_, options_.identity);
+    if (options_.resume && !staging_->is_private()) {
+      fail(ErrorCode::kOutput,
+           "{}: others could write into what is made here, so that nothing could be continued; restore without "
+           "--continue, or into another file system",
+           display_text(target_.native()));
+    }
   } catch (...) {
     abandon();
     throw;
@@ -116,22 +119,34 @@ void RestoreTarget::abandon() noexcept {
   if (made_target_) ::rmdir(target_.c_str());
 }
 
-void RestoreTarget::check_target() const {
+void RestoreTarget::check_target() {
   if (options_.force) {
     move_into_place(false);
     return;
   }
-  if (is_working_directory(target_)) {
-    for (const FileEntry* entry : entries_) {
-      if (entry->path.find('/') != std::string::npos || !is_present(target_ / entry->path)) continue;
-      fail(ErrorCode::kOutput, "{}: exists already; pass --force to replace files, or another directory with -o",
-           display_text((target_ / entry->path).native()));
-    }
+  if (!is_working_directory(target_)) {
+    check_is_empty();
     return;
   }
+  for (const FileEntry* entry : entries_) {
+    if (entry->path.find('/') != std::string::npos || !is_present(target_ / entry->path)) continue;
+    fail(ErrorCode::kOutput, "{}: exists already; pass --force to replace files, or another directory with -o",
+         display_text((target_ / entry->path).native()));
+  }
+}
+
+/// But for what an earlier run has left, which is removed later.
+void RestoreTarget::check_is_empty() const {
   std::error_code error;
   for (const auto& item : std::filesystem::directory_iterator(target_, error)) {
     if (staging_ && item.path().filename() == staging_->name()) continue;
+    if (item.path().filename().native().starts_with(kStagingPrefix)) {
+      if (StagingDirectory::is_abandoned(item.path(), options_.identity)) continue;
+      fail(ErrorCode::kOutput,
+           "{}: the directory is not empty: {} is another restore's, unfinished or at work; finish it, remove it, or "
+           "restore into another directory",
+           display_text(target_.native()), display_text(item.path().filename().native()));
+    }
     fail(ErrorCode::kOutput,
          "{}: the directory is not empty; pass --force to replace files in it, or name another with -o",
          display_text(target_.native()));
@@ -172,7 +187,7 @@ void RestoreTarget::finish_entries() const {
   }
 }
 
-void RestoreTarget::move_into_place(bool moving) const {
+void RestoreTarget::move_into_place(bool moving) {
   std::string_view moved;  // the directory moved last, with all below it
   for (const FileEntry* entry : entries_) {
     const std::string_view path = entry->path;
@@ -191,6 +206,7 @@ void RestoreTarget::move_into_place(bool moving) const {
     const bool present = ::fstatat(parent.descriptor(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
     if (!present && errno != ENOENT) cannot(ErrorCode::kOutput, "examine", shown);
     if (present && is_directory && S_ISDIR(status.st_mode)) {
+      present_.insert(entry);
       if (options_.force) continue;  // what is in it comes one by one
       fail(ErrorCode::kOutput, "{}: exists already", display_text(shown.native()));
     }
@@ -198,6 +214,8 @@ void RestoreTarget::move_into_place(bool moving) const {
       fail(ErrorCode::kOutput, "{}: exists and {} a directory, in the archive it {}; remove or rename it first",
            display_text(shown.native()), S_ISDIR(status.st_mode) ? "is" : "is not", is_directory ? "is" : "is not");
     }
+    // Also where a rename cannot be told to spare what is there.
+    if (present && !options_.force) fail(ErrorCode::kOutput, "{}: exists already", display_text(shown.native()));
     if (is_directory) moved = path;
     if (!moving) continue;
     const unsigned flags = options_.force ? 0 : RENAME_NOREPLACE;
@@ -231,6 +249,7 @@ void RestoreTarget::require_moved(const FileEntry& entry) const {
 void RestoreTarget::finish_directories() const {
   for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
     if ((*entry)->type != FileType::kDirectory) continue;
+    if (present_.contains(*entry) && options_.mere_parents.contains(*entry)) continue;
     const std::filesystem::path shown = target_ / (*entry)->path;
     const DirectoryWalk directory(target_, (*entry)->path);
     // The earlier run had finished one around it.

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ struct RestoreTargetOptions {
   /// Go on with what an interrupted restore of the same identity has left, and leave it so that another can.
   bool resume = false;
   Hash identity{};
+  /// Directories that are only on the way to what is restored: where they exist, they keep their modes and times.
+  std::set<const shard::FileEntry*> mere_parents{};
 };
 
 class RestoreTarget {
@@ -46,17 +49,19 @@ class RestoreTarget {
   bool keeps_staging() const { return options_.resume && is_prepared_ && staging_; }
 
  private:
-  void check_target() const;
+  void check_target();
+  void check_is_empty() const;
   /// Links, modes and times, while everything is still in the staging directory.
   void finish_entries() const;
   /// Walks the entries; renames when `moving`, else only checks that it would work.
-  void move_into_place(bool moving) const;
+  void move_into_place(bool moving);
   void require_moved(const shard::FileEntry& entry) const;
   void finish_directories() const;
 
   std::filesystem::path target_;
   std::vector<const shard::FileEntry*> entries_;
   RestoreTargetOptions options_;
+  std::set<const shard::FileEntry*> present_;  ///< Directories that were there before.
   bool made_target_ = false;
   bool is_prepared_ = false;
   std::optional<StagingDirectory> staging_;

@@ -39,6 +39,17 @@ void remove_tree(const std::filesystem::path& path) noexcept {
   std::filesystem::remove_all(path, error);
 }
 
+/// What it is goes last: a kill leaves what is still known to be ours, and whether it was publishing.
+void remove_staging(const std::filesystem::path& path) noexcept {
+  std::error_code error;
+  for (std::filesystem::directory_iterator item(path, error), end; !error && item != end; item.increment(error)) {
+    const std::filesystem::path name = item->path().filename();
+    if (name != kIdentityName && name != kPublishingName) remove_tree(item->path());
+  }
+  std::filesystem::remove(path / kIdentityName, error);
+  remove_tree(path);
+}
+
 std::filesystem::path make_directory(const std::filesystem::path& target) {
   std::string pattern = (target / (std::string(kStagingPrefix) + "XXXXXX")).native();
   if (::mkdtemp(pattern.data()) == nullptr) cannot(ErrorCode::kOutput, "create a directory", target);
@@ -64,12 +75,6 @@ std::optional<File> try_open(const std::filesystem::path& path) {
   } catch (const Error&) {
     return std::nullopt;
   }
-}
-
-bool is_private(const File& directory) {
-  struct stat status;
-  return ::fstat(directory.descriptor(), &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == ::geteuid() &&
-         (status.st_mode & 077) == 0;
 }
 
 /// Whether what lies there can stay for the entry.
@@ -124,7 +129,13 @@ std::optional<StagingDirectory> StagingDirectory::adopt(const std::filesystem::p
            display_text(target.native()));
     }
     if (!is_abandoned) continue;
-    if (fit == Fit::kNone) found.remove();
+    if (fit == Fit::kBegun) found.remove();
+    if (fit == Fit::kOpen) {
+      fail(ErrorCode::kOutput,
+           "{}: an unfinished restore that belongs to another user, or that others could have written into; continue "
+           "it as its owner, remove it, or restore into another directory",
+           display_text(path.native()));
+    }
     if (fit == Fit::kOther) {
       fail(ErrorCode::kOutput,
            "{}: holds an unfinished restore of another archive or of other files; finish it with its own command, "
@@ -144,10 +155,24 @@ std::optional<StagingDirectory> StagingDirectory::adopt(const std::filesystem::p
   return adopted;
 }
 
-void StagingDirectory::remove_abandoned(const std::filesystem::path& target) {
+std::optional<StagingDirectory> StagingDirectory::open_abandoned(const std::filesystem::path& path,
+                                                                 const Hash& identity) {
+  std::optional<File> directory = try_open(path);
+  if (!directory || !directory->try_lock()) return std::nullopt;
+  StagingDirectory found(path, identity);
+  found.lock_ = std::move(*directory);
+  const Fit fit = found.fit();
+  if (fit != Fit::kSame && fit != Fit::kBegun) return std::nullopt;
+  return found;
+}
+
+bool StagingDirectory::is_abandoned(const std::filesystem::path& path, const Hash& identity) {
+  return open_abandoned(path, identity).has_value();
+}
+
+void StagingDirectory::remove_abandoned(const std::filesystem::path& target, const Hash& identity) {
   for (const std::filesystem::path& path : candidates(target)) {
-    const std::optional<File> directory = try_open(path);
-    if (directory && directory->try_lock()) remove_tree(path);
+    if (std::optional<StagingDirectory> found = open_abandoned(path, identity)) found->remove();
   }
 }
 
@@ -170,13 +195,32 @@ Bytes StagingDirectory::identity_bytes() const {
 }
 
 StagingDirectory::Fit StagingDirectory::fit() const {
-  if (!is_private(lock_)) return Fit::kNone;
-  if (holds_identity(kIdentityName)) return Fit::kSame;
   const std::filesystem::path path = path_ / kIdentityName;
+  if (!is_present(path)) return is_hardly_begun() ? Fit::kBegun : Fit::kForeign;
+  const std::optional<File> file = is_plain_file(path) ? try_open(path) : std::nullopt;
+  if (!file || file->size_bytes() != identity_bytes().size() ||
+      as_string_view(file->read_at(0, kIdentityMagic.size())) != kIdentityMagic) {
+    return Fit::kForeign;
+  }
+  if (!is_private()) return Fit::kOpen;
+  return holds_identity(kIdentityName) ? Fit::kSame : Fit::kOther;
+}
+
+bool StagingDirectory::is_private() const {
+  struct stat status;
+  return ::fstat(lock_.descriptor(), &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == ::geteuid() &&
+         (status.st_mode & 077) == 0;
+}
+
+/// Killed before its identity had its name, or when all but a mark was gone again.
+bool StagingDirectory::is_hardly_begun() const {
+  if (!is_private()) return false;
   std::error_code error;
-  const bool is_ours = is_plain_file(path) && std::filesystem::file_size(path, error) == identity_bytes().size() &&
-                       as_string_view(read_file(path, identity_bytes().size())).starts_with(kIdentityMagic);
-  return is_ours ? Fit::kOther : Fit::kNone;
+  const std::filesystem::directory_iterator items(path_, error);
+  return !error && std::all_of(begin(items), end(items), [](const auto& item) {
+    const std::string name = item.path().filename().native();
+    return name == kPublishingName || name.starts_with(std::string(kIdentityName) + ".tmp-");
+  });
 }
 
 bool StagingDirectory::holds_identity(const char* name) const {
@@ -236,7 +280,7 @@ void StagingDirectory::mark_publishing() const {
 }
 
 void StagingDirectory::remove() noexcept {
-  if (!path_.empty()) remove_tree(path_);
+  if (!path_.empty()) remove_staging(path_);
   path_.clear();
 }
 

@@ -21,7 +21,9 @@ bool is_below(std::string_view path, std::string_view directory) {
 }  // namespace
 
 Selection::Selection(const ArchiveReader& archive, const std::vector<std::string>& patterns)
-    : archive_(archive), selected_(archive.entries().size(), patterns.empty()) {
+    : archive_(archive),
+      selected_(archive.entries().size(), patterns.empty()),
+      mere_parent_(archive.entries().size(), false) {
   const std::vector<FileEntry>& entries = archive.entries();
   for (const std::string& given : patterns) {
     const std::string pattern = without_trailing_slashes(given);
@@ -44,6 +46,7 @@ Selection::Selection(const ArchiveReader& archive, const std::vector<std::string
   for (std::size_t i = entries.size(); i-- > 0;) {
     const std::string_view path = entries[i].path;
     if (!wanted.empty() && wanted.back() == path) {
+      mere_parent_[i] = !selected_[i];
       selected_[i] = true;
       wanted.pop_back();
     }

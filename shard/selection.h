@@ -17,6 +17,8 @@ class Selection {
   Selection(const ArchiveReader& archive, const std::vector<std::string>& patterns);
 
   bool has(std::size_t entry) const { return selected_[entry]; }
+  /// Taken only because something below it is.
+  bool is_mere_parent(std::size_t entry) const { return mere_parent_[entry]; }
   /// Indices of the taken entries, in the order of the file table.
   std::vector<std::size_t> entries() const;
   std::vector<BlockId> blocks() const;
@@ -34,6 +36,7 @@ class Selection {
  private:
   const ArchiveReader& archive_;
   std::vector<bool> selected_;
+  std::vector<bool> mere_parent_;
   std::vector<std::size_t> by_offset_;  // taken files that are not empty
 };
 

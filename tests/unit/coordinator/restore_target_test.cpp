@@ -218,13 +218,58 @@ TEST(RestoreTarget, WhatIsToBeContinuedStays) {
 TEST(RestoreTarget, LeftoversOfAKilledRestoreAreRemovedButNotThoseInUse) {
   const test::TemporaryDirectory directory;
   const std::vector<FileEntry> entries = sample();
-  test::write_text(directory / "out/.fz-partial-killed/c/f", "half");
+  std::filesystem::create_directories(directory / "out/.fz-partial-begun");
+  ::chmod((directory / "out/.fz-partial-begun").c_str(), 0700);
+  StagingDirectory::create(directory / "out", {}).make_tree(pointers(entries));
   restore(directory / "out", entries, false);
   EXPECT_EQ(count_names(directory / "out"), 1u);
 
   RestoreTarget running(directory / "busy", pointers(entries), {});
   expect_error(ErrorCode::kOutput, "not empty", [&] { restore(directory / "busy", entries, false); });
   EXPECT_TRUE(std::filesystem::exists(running.staging().path()));
+}
+
+TEST(RestoreTarget, ARestoreThatIsRefusedHasRemovedNothing) {
+  const test::TemporaryDirectory directory;
+  const std::vector<FileEntry> entries = sample();
+  test::write_text(directory / "out/other", "");
+  StagingDirectory::create(directory / "out", {}).make_tree(pointers(entries));
+  expect_error(ErrorCode::kOutput, "not empty", [&] { restore(directory / "out", entries, false); });
+  EXPECT_EQ(count_names(directory / "out"), 2u);
+}
+
+TEST(RestoreTarget, WhatIsNotItsOwnIsLeftAlone) {
+  const test::TemporaryDirectory directory;
+  test::write_text(directory / "out/.fz-partial-someones/notes", "keep");
+  expect_error(ErrorCode::kOutput, ".fz-partial-someones is another restore's",
+               [&] { restore(directory / "out", sample(), false); });
+  const StagingDirectory another = StagingDirectory::create(directory / "out", hash_bytes(as_byte_span("another")));
+  restore(directory / "out", sample(), true);
+  EXPECT_EQ(test::read_text(directory / "out/.fz-partial-someones/notes"), "keep");
+  EXPECT_TRUE(std::filesystem::exists(another.path()));
+}
+
+TEST(RestoreTarget, WhatAppearsMeanwhileIsNotReplaced) {
+  const test::TemporaryDirectory directory;
+  const std::vector<FileEntry> entries = sample();
+  RestoreTarget target(directory / "out", pointers(entries), {});
+  target.prepare();
+  test::write_text(directory / "out/c", "the user's");
+  expect_error(ErrorCode::kOutput, "c: exists", [&] { target.publish(); });
+  EXPECT_EQ(test::read_text(directory / "out/c"), "the user's");
+}
+
+TEST(RestoreTarget, MereParentsThatExistStayAsTheyAre) {
+  const test::TemporaryDirectory directory;
+  const std::vector<FileEntry> entries = sample();
+  std::filesystem::create_directories(directory / "out/c");
+  ::chmod((directory / "out/c").c_str(), 0700);
+  RestoreTarget target(directory / "out", pointers(entries), {.force = true, .mere_parents = {&entries[0], &entries[3]}});
+  target.prepare();
+  target.publish();
+  EXPECT_EQ(status_of(directory / "out/c").st_mode & 07777, 0700u);
+  EXPECT_NE(status_of(directory / "out/c").st_mtim.tv_sec, 1'000'000'000);
+  EXPECT_EQ(status_of(directory / "out/c/sub").st_mode & 07777, 02750u);  // it is new
 }
 
 }  // namespace

@@ -69,10 +69,10 @@ TEST_F(Staging, OtherThingsAreNotAdopted) {
   test::expect_error(ErrorCode::kOutput, "unfinished restore of another", [&] { adopt(); });
 }
 
-TEST_F(Staging, DamagedAndForeignOnesAreRemoved) {
+TEST_F(Staging, DamagedAndForeignOnesAreLeftAlone) {
   const std::filesystem::path identity = path_ / "identity";
   const std::string good = test::read_text(identity);
-  const std::vector<std::function<void()>> attacks = {[&] { std::filesystem::remove(identity); },
+  const std::vector<std::function<void()>> attacks = {[&] {},
                                                       [&] { test::write_text(identity, good.substr(0, 20)); },
                                                       [&] { test::write_text(identity, good + "x"); },
                                                       [&] { test::write_text(identity, "X" + good.substr(1)); },
@@ -81,22 +81,37 @@ TEST_F(Staging, DamagedAndForeignOnesAreRemoved) {
                                                         test::write_text(directory_ / "elsewhere", good);
                                                         std::filesystem::create_symlink(directory_ / "elsewhere",
                                                                                         identity);
-                                                      },
-                                                      [&] {
-                                                        test::write_text(identity, good);
-                                                        ::chmod(path_.c_str(), 0770);  // others could have written
                                                       }};
   for (const auto& attack : attacks) {
-    std::filesystem::create_directories(path_);
-    ::chmod(path_.c_str(), 0700);
     std::filesystem::remove(identity);
     attack();
     EXPECT_FALSE(adopt());
-    EXPECT_FALSE(std::filesystem::exists(path_));
+    StagingDirectory::remove_abandoned(directory_.path(), kIdentity);
+    EXPECT_TRUE(std::filesystem::exists(path_ / "tree/c/f"));
   }
   std::filesystem::create_directory_symlink("/tmp", directory_ / ".fz-partial-link");
   EXPECT_FALSE(adopt());
   EXPECT_TRUE(std::filesystem::is_symlink(directory_ / ".fz-partial-link"));
+}
+
+TEST_F(Staging, OneThatOthersCouldHaveWrittenIntoIsRefused) {
+  ::chmod(path_.c_str(), 0770);
+  test::expect_error(ErrorCode::kOutput, "belongs to another user, or that others could", [&] { adopt(); });
+  EXPECT_TRUE(std::filesystem::exists(path_ / "tree/c/f"));
+}
+
+TEST_F(Staging, OneThatHadOnlyJustBeenMadeIsRemoved) {
+  std::filesystem::remove_all(path_ / "tree");
+  std::filesystem::rename(path_ / "identity", path_ / "identity.tmp-7");
+  EXPECT_FALSE(adopt());
+  EXPECT_EQ(count_names(), 0u);
+}
+
+TEST_F(Staging, OneThatWasAllButRemovedIsRemoved) {
+  std::filesystem::remove_all(path_ / "tree");
+  std::filesystem::rename(path_ / "identity", path_ / "publishing");
+  EXPECT_FALSE(adopt());
+  EXPECT_EQ(count_names(), 0u);
 }
 
 TEST_F(Staging, TheTreeIsMadeToFit) {
