@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/new_directory.h"
 #include "cli/commands.h"
+#include "coordinator/output_file.h"
 #include "model/embedded_model.h"
 #include "model/export.h"
 #include "model/import.h"
@@ -42,14 +43,11 @@ std::uint64_t parameters(const model::ModelConfig& config) {
 
 void import(const ImportOptions& options, const Context& context) {
   if (!context.world.coordinates()) return;
-  std::error_code error;
-  if (!options.force && std::filesystem::exists(std::filesystem::symlink_status(options.output, error))) {
-    fail(ErrorCode::kOutput, "{}: exists already; pass --force to replace it", options.output);
-  }
+  coordinator::require_free_output(options.output, options.force);
   model::Model model = model::import_model(options.directory, options.context);
   model::finalize_model(model);
   const Bytes bytes = model::serialize_model(model);
-  replace_file(options.output, bytes);
+  coordinator::write_output(options.output, bytes, options.force);
   context.out << fmt::format("{}: {} bytes, {} parameters, weights {}, tokenizer {}\n", options.output, bytes.size(),
                              parameters(model.config), to_hex(model.weights_hash, 16),
                              to_hex(model.tokenizer_hash, 16));

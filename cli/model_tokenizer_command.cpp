@@ -85,8 +85,8 @@ void train_tokenizer(const TokenizerOptions& options, const Context& context) {
   if (tokens < options.vocabulary_size) {
     context.warn(fmt::format("only {} tokens, not {}: nothing else occurs twice", tokens, options.vocabulary_size));
   }
-  coordinator::require_free_output(options.output, options.force);
-  replace_file(options.output, as_byte_span(model::export_tokenizer(training.tokenizer, 0)));
+  coordinator::write_output(options.output, as_byte_span(model::export_tokenizer(training.tokenizer, 0)),
+                            options.force);
   const double bytes_per_token = static_cast<double>(training.text_bytes) / static_cast<double>(training.text_tokens);
   report_result(
       context, options,

@@ -29,6 +29,11 @@ shard::Plan plan_corpus(const CompressRequest& request) {
   // The output and what comes with it are never archived.
   std::vector<std::string> excluded = request.excluded;
   excluded.push_back(absolute_path(request.output));
+  for (const std::string& input : request.inputs) {
+    if (absolute_path(input) != excluded.back()) continue;
+    fail(ErrorCode::kUsage, "{}: is the output itself; leave it out, or give the output another name with -o",
+         display_text(input));
+  }
   excluded.push_back(absolute_path(shard::job_directory_of(request.output)));
   shard::Plan plan = make_plan(scan(request.inputs, excluded, request.warn), request.options);
   if (needs_model(plan)) {
@@ -68,11 +73,13 @@ bool CompressJob::finish_interrupted_removal(const CompressRequest& request) {
   if (!is_present(job_path / shard::kJournalName)) return false;
   JobDirectory directory(job_path);
   if (!is_merged(job_path, output_)) return false;
-  if (is_present(job_path / shard::kPlanName)) {
-    // The same corpus as then? Otherwise the user wants a new archive and must say so.
-    if (!plan_difference(shard::read_plan(job_path), plan_corpus(request)).empty()) return false;
-  }
   const shard::ArchiveReader reader(output_);
+  // The same corpus as then? Otherwise the user wants a new archive and must say so.
+  const shard::Plan plan = plan_corpus(request);
+  const bool is_same = is_present(job_path / shard::kPlanName)
+                           ? plan_difference(shard::read_plan(job_path), plan).empty()
+                           : plan.file_entries() == reader.entries();
+  if (!is_same) return false;
   finished_size_ = {reader.footer().corpus_bytes, reader.archive_bytes()};
   directory.remove();
   return was_complete_ = true;

@@ -162,6 +162,11 @@ ScanResult scan(const std::vector<std::string>& inputs, const std::vector<std::s
   ScanResult result;
   Walk walk(files, excluded, warn, result);
   for (const std::string& input : inputs) {
+    const std::string source = absolute_path(input);
+    if (std::find(excluded.begin(), excluded.end(), source) != excluded.end()) {
+      warn(fmt::format("{}: left out: this command writes it", display_text(input)));
+      continue;
+    }
     const std::string name = input_name(input);
     for (const shard::PlanInput& earlier : result.inputs) {
       if (earlier.name == name) {
@@ -169,7 +174,6 @@ ScanResult scan(const std::vector<std::string>& inputs, const std::vector<std::s
              input, display_text(name));
       }
     }
-    const std::string source = absolute_path(input);
     struct stat status;
     if (::stat(source.c_str(), &status) != 0) cannot(ErrorCode::kInput, "open", input);
     result.inputs.push_back({name, source});

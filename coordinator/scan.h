@@ -22,8 +22,8 @@ struct ScanResult {
   std::vector<Sketch> sketches;           ///< Of the entries' heads.
 };
 
-/// `excluded` are absolute paths (as `absolute_path` gives them) that are left out with all below: the output and its
-/// job directory. Throws Error(kInput) naming a path that cannot be read, Error(kUsage) when two inputs have the same
+/// `excluded` are absolute paths (as `absolute_path` gives them) that are left out with all below, with a warning where
+/// one is an input itself: the output, its job directory, logs. Throws Error(kInput) naming a path that cannot be read, Error(kUsage) when two inputs have the same
 /// name.
 ScanResult scan(const std::vector<std::string>& inputs, const std::vector<std::string>& excluded, const Warn& warn,
                 const FileTree& files = disk_files());

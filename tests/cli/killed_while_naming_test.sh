@@ -33,3 +33,28 @@ for at in $(seq 0 60); do
 done
 echo "$deaths deaths, $names of them after the first name"
 [ $deaths -ge 15 ] && [ $names -ge 10 ] || die "hardly ever died"
+
+# A compress, ended at each step of naming its archive and clearing up: one of something else that follows under the same name must not
+# take that archive for its own.
+deaths=0
+for at in $(seq 0 20); do
+  rm -rf x.fz x.fz.job
+  DIE_AT=$at LD_PRELOAD=$library "$program" compress c/d1 -o x.fz -q --model none > /dev/null 2> err
+  status=$?
+  [ $status -eq 0 ] && break
+  [ $status -eq 137 ] || die "compress, call $at: exit code $status: $(cat err)"
+  deaths=$((deaths + 1))
+  "$program" compress c/d2 -o x.fz -q --model none 2> err
+  status=$?
+  if [ $status -eq 0 ]; then
+    "$program" list x.fz | grep -q '^d2' || die "compress, call $at: success, but the archive is of something else"
+  else
+    [ $status -eq 3 ] || [ $status -eq 4 ] || die "compress, call $at, another: exit code $status: $(cat err)"
+    "$program" compress c/d1 -o x.fz -q --model none 2> err
+    status=$?
+    [ $status -eq 0 ] || { [ $status -eq 4 ] && [ ! -e x.fz.job ]; } || die "compress, call $at, again: exit code $status: $(cat err)"
+    "$program" list x.fz | grep -q '^d1' || die "compress, call $at: another archive"
+  fi
+done
+[ $deaths -ge 4 ] || die "hardly ever died in compress"
+echo "$deaths deaths of compress"

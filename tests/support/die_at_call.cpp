@@ -1,9 +1,11 @@
-// A library to be preloaded: the process ends as if killed before the DIE_AT-th of the calls by which a restore gives
-// files their names and modes and removes its staging directory, from 0. For tests/cli/killed_while_naming_test.sh.
+// A library to be preloaded: the process ends as if killed before the DIE_AT-th of the calls by which a command gives
+// files their names and modes and removes what it needed on the way, from 0. For tests/cli/killed_while_naming_test.sh.
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 
 namespace {
@@ -31,5 +33,11 @@ int fchmod(int descriptor, mode_t mode) noexcept {
 int unlinkat(int directory, const char* path, int flags) noexcept {
   count_call();
   return static_cast<int>(::syscall(SYS_unlinkat, directory, path, flags));
+}
+
+int remove(const char* path) noexcept {
+  count_call();
+  if (::unlink(path) == 0) return 0;
+  return errno == EISDIR || errno == EPERM ? ::rmdir(path) : -1;
 }
 }

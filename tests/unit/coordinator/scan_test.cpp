@@ -64,6 +64,19 @@ TEST(Scan, TheOutputIsLeftOut) {
   EXPECT_EQ(paths(result), (std::vector<std::string>{"c", "c/f"}));
 }
 
+TEST(Scan, AnInputThatIsLeftOutIsNamed) {
+  const test::TemporaryDirectory directory;
+  test::write_text(directory / "f", "x");
+  test::write_text(directory / "run.log", "y");
+  std::vector<std::string> warnings;
+  const std::string log = (directory / "run.log").string();
+  const ScanResult result = scan({(directory / "f").string(), log}, {absolute_path(log)},
+                                 [&](const std::string& text) { warnings.push_back(text); });
+  EXPECT_EQ(paths(result), std::vector<std::string>{"f"});
+  EXPECT_EQ(result.inputs.size(), 1u);
+  EXPECT_EQ(warnings, std::vector<std::string>{log + ": left out: this command writes it"});
+}
+
 TEST(Scan, ALinkGivenAsInputIsFollowed) {
   const test::TemporaryDirectory directory;
   test::write_text(directory / "real/f", "x");
