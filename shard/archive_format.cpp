@@ -11,6 +11,10 @@ constexpr std::array<std::uint8_t, 8> kMagic = {0x89, 'F', 'Z', 'D', 0x0D, 0x0A,
 constexpr std::array<std::uint8_t, 4> kBlockMagic = {'F', 'Z', 'b', '1'};
 constexpr std::array<std::uint8_t, 8> kEndMagic = {'F', 'Z', 'e', 'n', 'd', 0x0D, 0x0A, 0x1A};
 
+constexpr std::uint64_t kSmallestBlockBytes = kBlockHeaderBytes + 1;
+/// Codec, and two sizes of at most 2^26.
+constexpr std::uint64_t kLargestIndexRecordBytes = 1 + 4 + 4;
+
 template <std::size_t N>
 std::array<std::uint8_t, N> first_bytes(ByteSpan bytes) {
   std::array<std::uint8_t, N> result;
@@ -195,6 +199,10 @@ Footer parse_footer(ByteSpan bytes, const std::string& source, std::uint64_t fil
   if (check != check8(bytes.first(72))) reader.corrupt("footer check differs; the archive is damaged");
   if (reserved != 0) reader.corrupt("reserved bytes are not 0");
   if (footer.corpus_bytes >= kMaxCorpusBytes) reader.corrupt("the corpus size is outside the limits");
+  if (footer.block_count > footer.table_offset / kSmallestBlockBytes)
+    reader.corrupt("more blocks than fit before the file table");
+  if (footer.index_raw_bytes > footer.block_count * kLargestIndexRecordBytes)
+    reader.corrupt("the index is larger than its blocks can make it");
   return footer;
 }
 

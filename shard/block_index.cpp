@@ -1,9 +1,13 @@
 #include "shard/block_index.h"
 
+#include <algorithm>
+
 namespace fz::shard {
 namespace {
 
 constexpr std::size_t kSmallestIndexRecordBytes = 3;
+/// A few hundred bytes of zstd can state millions: memory is taken as records turn out to be there.
+constexpr std::uint32_t kReservedBlocks = 1 << 16;
 
 }  // namespace
 
@@ -12,7 +16,7 @@ std::vector<IndexedBlock> parse_block_index(ByteSpan bytes, const Footer& footer
   if (footer.block_count > reader.remaining() / kSmallestIndexRecordBytes)
     reader.corrupt("more blocks than there are bytes for");
   std::vector<IndexedBlock> blocks;
-  blocks.reserve(footer.block_count);
+  blocks.reserve(std::min(footer.block_count, kReservedBlocks));
   std::uint64_t file_offset = 0;  // from the first block
   std::uint64_t raw_offset = 0;
   for (std::uint32_t i = 0; i < footer.block_count; ++i) {

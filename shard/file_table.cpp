@@ -10,6 +10,8 @@ namespace fz::shard {
 namespace {
 
 constexpr std::size_t kSmallestEntryBytes = 6;  // type, mode, two of mtime, length and one byte of path
+/// A few hundred bytes of zstd can state millions: memory is taken as entries turn out to be right.
+constexpr std::uint64_t kReservedEntries = 1 << 16;
 
 std::uint64_t zigzag(std::int64_t value) {
   return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
@@ -44,6 +46,35 @@ void check_parents(std::span<const FileEntry> entries, const std::string& source
     while (!open.empty() && open.back() != parent) open.pop_back();
     if (!parent.empty() && open.empty()) corrupt_entry(source, entry, "its parent is not a directory of the archive");
     if (entry.type == FileType::kDirectory) open.push_back(path);
+  }
+}
+
+/// By itself, and after the one before it, if any.
+void check_entry(const FileEntry& entry, const FileEntry* previous, const std::string& source) {
+  if (const std::string problem = path_problem(entry.path); !problem.empty()) corrupt_entry(source, entry, problem);
+  if (previous != nullptr && !path_less(previous->path, entry.path)) {
+    corrupt_entry(source, entry, "paths are not in order, or one occurs twice");
+  }
+  if (entry.type == FileType::kSymlink && entry.target.find('\0') != std::string::npos) {
+    corrupt_entry(source, entry, "NUL byte in the link's target");
+  }
+  if (entry.raw_bytes == 0 && entry.raw_offset != 0) corrupt_entry(source, entry, "empty file with an offset");
+}
+
+/// Of entries that are right by themselves.
+void check_as_a_whole(std::span<const FileEntry> entries, std::uint64_t corpus_bytes, const std::string& source) {
+  check_parents(entries, source);
+  std::uint64_t expected_offset = 0;
+  for (const std::size_t i : files_by_offset(entries)) {
+    const FileEntry& entry = entries[i];
+    if (entry.raw_offset != expected_offset || entry.raw_bytes > corpus_bytes - expected_offset) {
+      corrupt_entry(source, entry, "the file's range does not fit the others");
+    }
+    expected_offset += entry.raw_bytes;
+  }
+  if (expected_offset != corpus_bytes) {
+    fail(ErrorCode::kCorrupt, "{}: file table: the files hold {} bytes, the blocks {}", source, expected_offset,
+         corpus_bytes);
   }
 }
 
@@ -104,7 +135,7 @@ std::vector<FileEntry> parse_file_table(ByteSpan bytes, std::optional<std::uint6
   const std::uint64_t entry_count = reader.read_varint();
   if (entry_count > reader.remaining() / kSmallestEntryBytes) reader.corrupt("more entries than there are bytes for");
   std::vector<FileEntry> entries;
-  entries.reserve(entry_count);
+  entries.reserve(std::min(entry_count, kReservedEntries));
   for (std::uint64_t i = 0; i < entry_count; ++i) {
     FileEntry entry;
     const auto type = reader.read<std::uint8_t>();
@@ -123,10 +154,11 @@ std::vector<FileEntry> parse_file_table(ByteSpan bytes, std::optional<std::uint6
       entry.raw_bytes = reader.read_varint();
     }
     if (entry.type == FileType::kSymlink) entry.target = read_string(reader);
+    check_entry(entry, entries.empty() ? nullptr : &entries.back(), source);
     entries.push_back(std::move(entry));
   }
   reader.expect_end();
-  validate_file_table(entries, corpus_bytes.value_or(corpus_bytes_of(entries)), source);
+  check_as_a_whole(entries, corpus_bytes.value_or(corpus_bytes_of(entries)), source);
   return entries;
 }
 
@@ -140,30 +172,12 @@ std::uint64_t corpus_bytes_of(std::span<const FileEntry> entries) {
 }
 
 void validate_file_table(std::span<const FileEntry> entries, std::uint64_t corpus_bytes, const std::string& source) {
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    const FileEntry& entry = entries[i];
-    if (const std::string problem = path_problem(entry.path); !problem.empty()) corrupt_entry(source, entry, problem);
-    if (i > 0 && !path_less(entries[i - 1].path, entry.path)) {
-      corrupt_entry(source, entry, "paths are not in order, or one occurs twice");
-    }
-    if (entry.type == FileType::kSymlink && entry.target.find('\0') != std::string::npos) {
-      corrupt_entry(source, entry, "NUL byte in the link's target");
-    }
-    if (entry.raw_bytes == 0 && entry.raw_offset != 0) corrupt_entry(source, entry, "empty file with an offset");
+  const FileEntry* previous = nullptr;
+  for (const FileEntry& entry : entries) {
+    check_entry(entry, previous, source);
+    previous = &entry;
   }
-  check_parents(entries, source);
-  std::uint64_t expected_offset = 0;
-  for (const std::size_t i : files_by_offset(entries)) {
-    const FileEntry& entry = entries[i];
-    if (entry.raw_offset != expected_offset || entry.raw_bytes > corpus_bytes - expected_offset) {
-      corrupt_entry(source, entry, "the file's range does not fit the others");
-    }
-    expected_offset += entry.raw_bytes;
-  }
-  if (expected_offset != corpus_bytes) {
-    fail(ErrorCode::kCorrupt, "{}: file table: the files hold {} bytes, the blocks {}", source, expected_offset,
-         corpus_bytes);
-  }
+  check_as_a_whole(entries, corpus_bytes, source);
 }
 
 std::vector<std::size_t> files_by_offset(std::span<const FileEntry> entries) {

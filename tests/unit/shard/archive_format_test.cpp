@@ -86,6 +86,19 @@ Bytes resealed(Bytes bytes, std::size_t checked_bytes, std::size_t check_bytes) 
   return bytes;
 }
 
+/// A few hundred bytes of zstd could make gigabytes of either.
+TEST(ArchiveFormat, RefusesAFooterOfMoreBlocksThanFit) {
+  Footer footer = sample_footer();
+  footer.block_count = 5000 / 57;
+  parse_footer(serialize_footer(footer), "a", 0);
+  ++footer.block_count;
+  test::expect_error(ErrorCode::kCorrupt, "more blocks than fit",
+                     [&] { parse_footer(serialize_footer(footer), "a", 0); });
+  footer = sample_footer();
+  footer.index_raw_bytes = 3 * 9 + 1;
+  test::expect_error(ErrorCode::kCorrupt, "index is larger", [&] { parse_footer(serialize_footer(footer), "a", 0); });
+}
+
 TEST(ArchiveFormat, LaterVersionIsUnsupported) {
   Bytes bytes = serialize_header(sample_header());
   bytes[8] = kFormatVersion + 1;

@@ -106,6 +106,16 @@ TEST(FileTable, RefusesImpossibleValues) {
   });
 }
 
+/// The same entry again and again compresses to next to nothing: it is refused at once, not when all are in memory.
+TEST(FileTable, TheFirstWrongEntryEndsIt) {
+  ByteWriter writer;
+  writer.write_varint(3);
+  writer.write_bytes(ByteSpan(serialize_file_table(std::vector<FileEntry>{file("a")})).subspan(1));
+  writer.write_bytes(ByteSpan(serialize_file_table(std::vector<FileEntry>{file("a")})).subspan(1));
+  for (int i = 0; i < 16; ++i) writer.write(std::uint8_t{0xFF});  // not an entry at all
+  expect_error(ErrorCode::kCorrupt, "one occurs twice", [&] { parse_file_table(writer.bytes(), 0, "a.fz"); });
+}
+
 TEST(FileTable, AlteredBytesNeverDoHarm) {
   std::mt19937 random(test::test_seed());
   const Bytes good = serialize_file_table(sample());
