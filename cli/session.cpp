@@ -42,7 +42,7 @@ struct Workplace::State {
   std::unique_ptr<shard::TextCodec> early;
 };
 
-void add_work_options(CLI::App& command, WorkOptions& options) {
+void add_machine_options(CLI::App& command, WorkOptions& options) {
   command
       .add_option("--model", options.model_path,
                   "Model file (.fzm); default: the model inside the program; none: compress without one, much faster")
@@ -50,6 +50,10 @@ void add_work_options(CLI::App& command, WorkOptions& options) {
   command.add_option("--threads", options.threads, "Threads of each process; default: its share of the cores")
       ->type_name("N")
       ->check(CLI::Range(1, 4096));
+}
+
+void add_work_options(CLI::App& command, WorkOptions& options) {
+  add_machine_options(command, options);
   command
       .add_option(
           "--memory-limit", options.memory_limit_bytes,

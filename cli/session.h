@@ -32,6 +32,8 @@ struct WorkOptions : ReportOptions {
   bool profile = false;
 };
 void add_work_options(CLI::App& command, WorkOptions& options);
+/// Only model and threads.
+void add_machine_options(CLI::App& command, WorkOptions& options);
 
 /// --checkpoint-after, for commands that go on within a block; `place`: where they keep what the model says.
 void add_checkpoint_option(CLI::App& command, double& after_seconds, const std::string& place);

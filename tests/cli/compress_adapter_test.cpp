@@ -87,6 +87,30 @@ TEST_F(CompressAdapter, IsInTheArchiveAndIsUsedToDecode) {
   EXPECT_EQ(shard::ArchiveReader("plain.fz").header().format_version, 7);
 }
 
+TEST_F(CompressAdapter, InfoMeasuresWhatItSaves) {
+  expect_success(compress("x.fz", {"--adapter", "one.fza"}));
+  expect_success(compress("plain.fz", {}));
+  const auto payload_bytes = [](const std::string& path) {
+    const shard::ArchiveReader archive(path);
+    std::uint64_t bytes = 0;
+    for (const shard::IndexedBlock& block : archive.blocks()) {
+      if (shard::needs_model(block.codec)) bytes += block.payload_bytes;
+    }
+    return bytes;
+  };
+  const ToolResult report = run_tool({"info", "x.fz", "--json", "--saving", "100"});
+  expect_success(report);
+  const auto saving = nlohmann::json::parse(report.out)["adapter"]["saving"];
+  EXPECT_EQ(saving["with_bytes"], payload_bytes("x.fz"));
+  EXPECT_EQ(saving["without_bytes"], payload_bytes("plain.fz"));
+  const auto saved = static_cast<std::int64_t>(payload_bytes("plain.fz")) - static_cast<std::int64_t>(payload_bytes("x.fz"));
+  EXPECT_NEAR(static_cast<double>(saving["saved_bytes"]), static_cast<double>(saved), 1);
+  const ToolResult text = run_tool({"info", "x.fz", "--saving", "1"});
+  expect_success(text);
+  expect_said(text.out, "of 1 of 4 blocks): the archive is ");
+  expect_success(run_tool({"info", "plain.fz", "--saving", "1"}));
+}
+
 TEST_F(CompressAdapter, IsLeftOutWhereTheModelWinsNoBlock) {
   expect_success(run_tool({"compress", "c/sub", "-o", "x.fz", "--adapter", "one.fza"}));
   EXPECT_FALSE(shard::ArchiveReader("x.fz").has_adapter());
