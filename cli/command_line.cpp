@@ -1,5 +1,7 @@
 #include "cli/command_line.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace fz::cli {
@@ -18,6 +20,30 @@ constexpr const char* kDescription =
     "  mpirun -n 4 fz-dist compress corpus/        the same archive, by four processes\n"
     "\n"
     "A command that was interrupted goes on when it is given again.";
+
+/// Before a text in brackets, which CLI11 would take for a list: a file or pattern may be called [a,b].
+constexpr char kIsOneText = '\x01';
+
+std::string with_mark(const std::string& text) {
+  const bool looks_like_a_list = text.starts_with('[') && text.ends_with(']');
+  return looks_like_a_list || text.starts_with(kIsOneText) ? kIsOneText + text : text;
+}
+
+std::string without_marks(std::string text) {
+  text.erase(std::remove(text.begin(), text.end(), kIsOneText), text.end());
+  return text;
+}
+
+/// All options get the texts as they were given, before they check them.
+void expect_marks(CLI::App& command) {
+  const auto unmark = [](std::string& text) {
+    if (text.starts_with(kIsOneText)) text.erase(0, 1);
+    return std::string();
+  };
+  for (CLI::Option* option : command.get_options([](const CLI::Option* each) { return each->get_expected_max() > 0; }))
+    option->transform(CLI::Validator(unmark, ""));
+  for (CLI::App* nested : command.get_subcommands([](const CLI::App*) { return true; })) expect_marks(*nested);
+}
 
 }  // namespace
 
@@ -44,8 +70,10 @@ std::unique_ptr<CLI::App> make_command_line(Context& context) {
 
 bool parse_command_line(CLI::App& app, const std::vector<std::string>& arguments, const Context& context) {
   try {
-    // CLI11 wants the arguments last first.
-    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    expect_marks(app);
+    std::vector<std::string> texts;
+    std::transform(arguments.rbegin(), arguments.rend(), std::back_inserter(texts), with_mark);
+    app.parse(std::move(texts));  // CLI11 wants the last first
     return true;
   } catch (const CLI::ParseError& error) {
     // CLI11 throws for help and version too.
@@ -58,7 +86,7 @@ bool parse_command_line(CLI::App& app, const std::vector<std::string>& arguments
     for (const CLI::App* level = &app; !level->get_subcommands().empty(); level = level->get_subcommands().front()) {
       command += " " + level->get_subcommands().front()->get_name();
     }
-    fail(ErrorCode::kUsage, "command line: {}; see '{} --help'", error.what(), command);
+    fail(ErrorCode::kUsage, "command line: {}; see '{} --help'", without_marks(error.what()), command);
   }
 }
 

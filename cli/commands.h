@@ -20,6 +20,8 @@ struct Context {
   comm::World& world;
   std::function<void()> chosen;             ///< What the command line asks for; set while it is parsed.
   bool resumes = false;                     ///< The same command given again goes on where an interrupted one was.
+  bool works_in_step = false;               ///< No rank hears messages: one that fails ends all.
+  bool streams_out = false;                 ///< A worker's thread writes to `out`, perhaps to a reader that sleeps.
   std::vector<std::string> arguments = {};  ///< The command line, for the log.
   bool has_events = false;                  ///< Whatever goes to `err` is an event for programs (cli/events.h).
 

@@ -133,6 +133,7 @@ void add_common(CLI::App& command, Context& context, const std::shared_ptr<Resto
   add_work_options(command, options->work);
   command.callback([options, &context] {
     context.resumes = options->resume;
+    context.streams_out = options->to_stdout;
     context.chosen = with_reports(context, options->work, [options, &context] {
       with_recovery_hint(options->archive,
                          [&] { options->to_stdout ? print(*options, context) : restore(*options, context); });

@@ -30,6 +30,7 @@ void print_contents(const std::filesystem::path& archive, const std::vector<std:
                     const WorkOptions& options, const Context& context) {
   if (context.world.size() > 1)
     fail(ErrorCode::kLaunch, "--stdout: only one process can write it; give the command without mpirun or srun");
+  context.err.tie(nullptr);  // a message would wait for the worker's thread, which may wait for a reader
   const Stopwatch watch;
   Workplace workplace(context, options);
   log_line(LogLevel::kInfo, "printing what {} holds", archive.native());

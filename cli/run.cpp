@@ -3,11 +3,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
 #include <new>
+#include <thread>
 
 #include "base/display.h"
 #include "base/interruption.h"
@@ -37,6 +39,16 @@ int report_to_coordinator(comm::World& world, const std::string& message, int ex
   return 0;
 }
 
+/// Where all ranks work in step, rank 0 waits for this one and hears nothing. Mostly all fail alike: then rank 0 ends
+/// them while they wait here, and what is wrong is said once (tests/mpi/train_test.sh).
+int end_all_in_step(comm::World& world, std::ostream& err, const std::string& message, int exit_code) {
+  constexpr std::chrono::seconds kWordOfRank0(3);
+  std::this_thread::sleep_for(kWordOfRank0);
+  say(err, fmt::format("rank {}: {}", number(world.rank()), display_text(message)));
+  world.abort_all(exit_code);
+  return exit_code;
+}
+
 int end_without_coordinator(comm::World& world, std::ostream& err, double silence_seconds) {
   say(err, fmt::format("rank {}: nothing heard of rank 0 for {:.0f} s; run the same command again to resume",
                        number(world.rank()), silence_seconds));
@@ -46,7 +58,10 @@ int end_without_coordinator(comm::World& world, std::ostream& err, double silenc
 
 int fail_with(const Context& context, const std::string& message, int exit_code) {
   log_line(LogLevel::kError, "end: exit code {}: {}", exit_code, message);
-  if (!context.world.coordinates()) return report_to_coordinator(context.world, message, exit_code);
+  if (!context.world.coordinates()) {
+    return context.works_in_step ? end_all_in_step(context.world, context.err, message, exit_code)
+                                 : report_to_coordinator(context.world, message, exit_code);
+  }
   if (context.has_events) {
     write_event(context.err, "error", {{"exit_code", exit_code}, {"text", display_text(message)}});
   } else {
@@ -77,7 +92,7 @@ void run_command(const std::vector<std::string>& arguments, Context& context) {
   } else {
     say(context.err, text);
   }
-  context.out.flush();
+  if (!context.streams_out) context.out.flush();
   if (context.world.size() > 1) context.world.abort_all(exit_code);
   std::_Exit(exit_code);
 }

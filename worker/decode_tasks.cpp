@@ -1,5 +1,6 @@
 // Restoring, printing and checking: all decode blocks; only what happens to the raw bytes differs.
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <optional>
 
@@ -165,20 +166,22 @@ class PrintTask final : public DecodeTask {
         selection_(archive_, settings.patterns),
         write_(std::move(settings.write)) {}
 
-  void abandon() override { gate_.close(); }
+  /// Does not wait for a write: its reader may be asleep.
+  void abandon() override { is_abandoned_ = true; }
 
  private:
   void use(std::span<const shard::StoredBlock> blocks, std::span<const Bytes> raws) override {
     for (std::size_t i = 0; i < blocks.size(); ++i) {
       for (const shard::Selection::Piece& piece : selection_.pieces(blocks[i].header.id)) {
-        gate_.pass([&] { write_(ByteSpan(raws[i]).subspan(piece.block_offset, piece.size_bytes)); });
+        if (is_abandoned_) return;
+        write_(ByteSpan(raws[i]).subspan(piece.block_offset, piece.size_bytes));
       }
     }
   }
 
   shard::Selection selection_;
   std::function<void(ByteSpan)> write_;
-  WriteGate gate_;
+  std::atomic<bool> is_abandoned_ = false;
 };
 
 class VerifyTask final : public DecodeTask {

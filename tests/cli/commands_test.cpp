@@ -297,6 +297,57 @@ TEST_F(Commands, ExistingOutputsAreKept) {
   expect_failure(run_tool({"decompress", "c.fz"}), 4, "c: exists already");
 }
 
+TEST_F(Commands, OutputsThatAreNoFilesAreRefused) {
+  std::filesystem::create_symlink("/dev/null", "null");
+  std::filesystem::create_symlink("/proc/self/fd/1", "stdout");
+  ASSERT_EQ(::mkfifo("pipe", 0600), 0);
+  for (const std::string output : {"null", "stdout", "pipe"}) {
+    const auto expect_refused = [&](const std::vector<std::string>& words) {
+      expect_failure(run_with(words, {"-o", output, "--force"}), 4, output + ": is a device, pipe or socket");
+      EXPECT_FALSE(std::filesystem::is_regular_file(std::filesystem::symlink_status(output)));
+    };
+    expect_refused({"compress", "c/a.txt"});
+    expect_refused({"model", "tokenizer", "c/a.txt"});
+  }
+}
+
+TEST_F(Commands, TheOutputIsNoInput) {
+  expect_success(run_tool({"compress", "c", "-o", "c.fz", "-q", "--model", "none"}));
+  const std::string archive = test::read_text("c.fz");
+  expect_failure(run_tool({"compress", "c/a.txt", "c.fz", "-o", "./c.fz", "--force"}), 2, "c.fz: is the output itself");
+  EXPECT_EQ(test::read_text("c.fz"), archive);
+  // A job directory that a pattern of the shell has taken along is left out, with a word.
+  std::filesystem::create_directories("new.fz.job");
+  const ToolResult result =
+      run_tool({"compress", "c/a.txt", "new.fz.job", "-o", "new.fz", "-q", "--model", "none"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.err.find("new.fz.job: left out"), std::string::npos) << result.err;
+  EXPECT_EQ(run_tool({"list", "new.fz"}).out, "a.txt\n");
+}
+
+TEST_F(Commands, TextsInBracketsAreTakenAsTheyStand) {
+  test::write_text("d/[a]", "in brackets");
+  test::write_text("d/a", "without");
+  test::write_text("d/[a,b]", "a list, but for the name");
+  test::write_text("d/[]", "nothing");
+  std::filesystem::current_path("d");
+  expect_success(run_tool({"compress", "[a]", "[a,b]", "[]", "-o", "[o]", "-q", "--model", "none"}));
+  EXPECT_EQ(run_tool({"list", "[o]"}).out, "[]\n[a,b]\n[a]\n");
+  expect_success(run_tool({"extract", "[o]", "[[]a[]]", "-o", "out", "-q"}));
+  EXPECT_EQ(test::read_text("out/[a]"), "in brackets");
+  expect_failure(run_tool({"list", "[o]", "[x]"}), 2, "[x]");
+  std::filesystem::current_path(directory_.path());
+}
+
+TEST_F(Commands, ExtractLeavesParentsThatExistAsTheyAre) {
+  expect_success(run_tool({"compress", "c", "-o", "c.fz", "-q", "--model", "none"}));
+  ::chmod("c/sub", 0700);
+  expect_success(run_tool({"extract", "c.fz", "c/sub/b.txt", "-o", ".", "--force", "-q"}));
+  EXPECT_EQ(static_cast<unsigned>(std::filesystem::status("c/sub").permissions()), 0700u);
+  expect_success(run_tool({"extract", "c.fz", "c/sub", "-o", ".", "--force", "-q"}));
+  EXPECT_EQ(static_cast<unsigned>(std::filesystem::status("c/sub").permissions()), 0750u);
+}
+
 TEST_F(Commands, BadInputs) {
   expect_failure(run_tool({"compress", "absent"}), 3, "absent: cannot open: No such file");
   expect_failure(run_tool({"compress", "c", "-o", "no/such/dir.fz"}), 4, "no/such/dir.fz.job: cannot create directory");
