@@ -174,6 +174,7 @@ Bytes read_file(const std::filesystem::path& path, std::uint64_t limit_bytes) {
 
 void replace_file(const std::filesystem::path& path, ByteSpan bytes) {
   const std::filesystem::path temporary = path.string() + fmt::format(".tmp-{}", ::getpid());
+  ::unlink(temporary.c_str());  // of a process that was killed: in containers numbers come again
   try {
     File file = File::create(temporary);
     file.append(bytes);

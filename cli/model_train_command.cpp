@@ -53,9 +53,8 @@ std::string options_text(const TrainOptions& options) {
       options.seed);
 }
 
-worker::TextChunks read_text(const TrainOptions& options, const model::Model& model, ThreadPool& pool,
-                             const Context& context) {
-  model::TextSource source(text_source_settings(options));
+worker::TextChunks read_text(const TrainOptions& options, model::TextSource& source, const model::Model& model,
+                             ThreadPool& pool, const Context& context) {
   Progress progress(
       context.err,
       context.world.coordinates() ? progress_style(options.progress, options.quiet, context.err) : ProgressStyle::kNone,
@@ -117,10 +116,14 @@ void train(const TrainOptions& options, const Context& context) {
   const InterruptionGuard guard;
   const std::unique_ptr<comm::Collective> collective = context.world.collective(options.rank_timeout_seconds);
   ThreadPool pool(options.threads > 0 ? options.threads : context.world.default_threads());
+  // Rank 0 looks at everything before the others do: it says what is wrong.
+  std::optional<model::TextSource> source;
+  if (coordinates) source.emplace(text_source_settings(options));
   TrainingJob job(options.output, options_text(options), coordinates);
   if (coordinates) job.begin(options.begin, options.tokenizer, options.architecture, options.seed);
   Bytes ready;
   collective->broadcast(ready);  // the start is there
+  if (!coordinates) source.emplace(text_source_settings(options));
   const model::Model start = job.import_start(options.architecture.context);
 
   model::TrainerSettings settings;
@@ -132,15 +135,13 @@ void train(const TrainOptions& options, const Context& context) {
   settings.optimizer = options.optimizer == "muon" ? model::Optimizer::kMuon : model::Optimizer::kAdamW;
   settings.weight_decay = options.weight_decay;
   const std::unique_ptr<model::Trainer> trainer = model::make_trainer(start, settings);
-  Bytes checkpoint = coordinates ? job.read_checkpoint() : Bytes();
-  collective->broadcast(checkpoint);
-  worker::PassProgress progress = job.restore(checkpoint, *trainer);
+  worker::PassProgress progress = job.restore(*trainer, *collective);
   if (coordinates && progress.tokens > 0) {
     report_note(context, options, "resume",
                 fmt::format("{}: resuming at {:.2f} Mtok", display_text(options.output), progress.tokens * 1e-6),
                 {{"tokens", progress.tokens}});
   }
-  worker::TextChunks chunks = read_text(options, start, pool, context);
+  worker::TextChunks chunks = read_text(options, *source, start, pool, context);
   // A resumed run does not see again what it has just seen.
   chunks.skip(static_cast<std::uint64_t>(progress.tokens) / start.config.context /
               static_cast<std::uint64_t>(context.world.size()));
@@ -245,6 +246,7 @@ void add_model_train(CLI::App& group, Context& context) {
   command->callback([options, &context] {
     context.chosen = with_reports(context, *options, [options, &context] { train(*options, context); });
     context.resumes = true;
+    context.works_in_step = true;
   });
 }
 

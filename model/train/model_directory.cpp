@@ -10,12 +10,15 @@
 #include "model/import.h"
 #include "model/json_file.h"
 #include "model/model_file.h"
+#include "model/validate.h"
 
 namespace fz::model {
 namespace {
 
 constexpr double kInitialDeviation = 0.02;
 constexpr std::uint64_t kMaxWeightsBytes = std::uint64_t{1} << 36;
+/// Training keeps three floats of each: the weight and two moments. They have to fit in a file.
+constexpr std::uint64_t kMaxNewParameters = kMaxWeightsBytes / (3 * sizeof(float));
 
 /// Random tensors in the order in which they are asked for.
 class InitialWeights {
@@ -53,6 +56,22 @@ ModelConfig config_of(const Architecture& shape, std::size_t vocabulary_size, To
           .tied_head = true};
 }
 
+/// Before anything is allocated for it.
+void check_size(const ModelConfig& config) {
+  const std::string name = "the new model";
+  validate_config(config, name, ErrorCode::kUsage);
+  const std::uint64_t parameters = tensor_bytes(config);  // a byte for each, and little else
+  if (parameters <= kMaxNewParameters) return;
+  fail(ErrorCode::kUsage,
+       "{}: {:.1f} billion parameters, at most {:.1f} can be trained; give it fewer or smaller layers", name,
+       static_cast<double>(parameters) * 1e-9, static_cast<double>(kMaxNewParameters) * 1e-9);
+}
+
+void write_json(const std::filesystem::path& path, const Json& json) {
+  const std::string text = json.dump(1);
+  replace_file(path, as_byte_span(text));
+}
+
 void copy_json(const std::filesystem::path& from, const std::filesystem::path& to) {
   replace_file(to, read_file(from, kMaxJsonBytes));
 }
@@ -78,7 +97,8 @@ TokenId begin_token_of(const TokenizerData& tokenizer, const std::filesystem::pa
 void write_untrained_model(const std::filesystem::path& directory, const Architecture& shape,
                            const std::filesystem::path& tokenizer_path, std::uint64_t seed) {
   const TokenizerData tokenizer = import_tokenizer(tokenizer_path.string());
-  const TokenId begin_token = begin_token_of(tokenizer, tokenizer_path);
+  const ModelConfig config = config_of(shape, tokenizer.tokens.size(), begin_token_of(tokenizer, tokenizer_path));
+  check_size(config);
   InitialWeights weights(seed);
   // What writes to the residual stream begins smaller, by the number of those that do.
   const double residual_deviation = kInitialDeviation / std::sqrt(2.0 * shape.layers);
@@ -99,8 +119,8 @@ void write_untrained_model(const std::filesystem::path& directory, const Archite
   }
   weights.add_gain("model.norm.weight", shape.width);
   copy_json(tokenizer_path, directory / "tokenizer.json");
-  const std::string config = export_config(config_of(shape, tokenizer.tokens.size(), begin_token), shape.rope_theta);
-  replace_file(directory / "config.json", as_byte_span(config));
+  const std::string config_text = export_config(config, shape.rope_theta);
+  replace_file(directory / "config.json", as_byte_span(config_text));
   replace_file(directory / "model.safetensors", serialize_safetensors(weights.tensors()));
 }
 
@@ -116,8 +136,7 @@ void copy_model(const std::filesystem::path& directory, const std::filesystem::p
   if (context == 0) return;
   Json config = read_json((directory / "config.json").string());
   config["max_position_embeddings"] = context;
-  const std::string text = config.dump(1);
-  replace_file(directory / "config.json", as_byte_span(text));
+  write_json(directory / "config.json", config);
 }
 
 void write_trained_model(const std::filesystem::path& directory, const std::filesystem::path& start, const Model& model,
@@ -134,7 +153,9 @@ void write_trained_model(const std::filesystem::path& directory, const std::file
     }
     tensor.values = std::move(values);
   }
-  copy_json(start / "config.json", directory / "config.json");
+  Json config = read_json((start / "config.json").string());
+  config["vocab_size"] = model.original_ids.size();  // of rows that only filled up, the model has none
+  write_json(directory / "config.json", config);
   copy_json(start / "tokenizer.json", directory / "tokenizer.json");
   replace_file(directory / "model.safetensors", serialize_safetensors(tensors));
 }

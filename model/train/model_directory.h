@@ -30,7 +30,8 @@ TokenId begin_token_of(const TokenizerData& tokenizer, const std::filesystem::pa
 
 /// Writes an untrained model with a tied head and the tokens of `tokenizer_path`, whose first special token begins
 /// chunks: normally distributed weights (Radford et al. 2019, GPT-2). `directory` exists. Throws Error(kInput),
-/// Error(kCorrupt), Error(kOutput), or Error(kUsage) when the tokenizer has no special token.
+/// Error(kCorrupt), Error(kOutput), or Error(kUsage) when the tokenizer has no special token or the architecture is
+/// beyond the limits of models or of training.
 void write_untrained_model(const std::filesystem::path& directory, const Architecture& architecture,
                            const std::filesystem::path& tokenizer_path, std::uint64_t seed);
 
@@ -42,7 +43,8 @@ inline constexpr const char* kDefaultModel = "default";
 /// write_untrained_model, and as load_model, export_model or, for a bad config.json, read_json do.
 void copy_model(const std::filesystem::path& directory, const std::filesystem::path& from, std::uint32_t context);
 
-/// Writes what training made of the model that was imported from `start`; configuration and tokenizer stay.
+/// Writes what training made of the model that was imported from `start`; the tokenizer stays, and so does the
+/// configuration but for rows of the embedding that belonged to no token.
 void write_trained_model(const std::filesystem::path& directory, const std::filesystem::path& start, const Model& model,
                          std::span<const NamedTensor> weights);
 

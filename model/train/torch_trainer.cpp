@@ -15,6 +15,9 @@
 #include "model/train/torch_network.h"
 #include "model/train/torch_optimizer.h"
 
+/// Of the OpenMP library that LibTorch brings; null where it is built without one.
+extern "C" [[gnu::weak]] int omp_get_thread_limit();
+
 namespace fz::model {
 namespace {
 
@@ -24,6 +27,11 @@ using at::Tensor;
 at::ScalarType fastest_type(at::Device device) {
   if (device.is_cuda()) return at::kBFloat16;
   return __builtin_cpu_supports("avx512bf16") ? at::kBFloat16 : at::kFloat;
+}
+
+/// With more threads than OMP_THREAD_LIMIT allows, a part of a product is left undone, and nothing says so.
+int allowed_threads(int wanted) {
+  return omp_get_thread_limit != nullptr ? std::min(wanted, omp_get_thread_limit()) : wanted;
 }
 
 /// Large buffers come and go in each step; given back to the system each time, they cost more than the arithmetic.
@@ -105,21 +113,25 @@ class TorchTrainer final : public Trainer {
   }
 
   std::span<const float> parameters() override {
-    parameters_ = network_.parameters().cpu();
-    return span_of(parameters_);
+    return translated([&] {
+      parameters_ = network_.parameters().cpu();
+      return span_of(parameters_);
+    });
   }
 
   double update(double learning_rate, double tokens) override {
-    const at::NoGradGuard guard;
-    Tensor gradient = network_.gradients().slice(0, 0, network_.parameters().numel());
-    const double norm = tokens > 0 ? gradient.norm().item<double>() / tokens : 0;
-    if (tokens > 0 && std::isfinite(norm)) {
-      gradient.mul_(std::min(1.0, settings_.clip_norm / std::max(norm, 1e-12)) / tokens);
-      optimizer_.step(gradient, learning_rate);
-    }
-    network_.gradients().zero_();
-    extra_sums_.fill(0);
-    return norm;
+    return translated([&] {
+      const at::NoGradGuard guard;
+      Tensor gradient = network_.gradients().slice(0, 0, network_.parameters().numel());
+      const double norm = tokens > 0 ? gradient.norm().item<double>() / tokens : 0;
+      if (tokens > 0 && std::isfinite(norm)) {
+        gradient.mul_(std::min(1.0, settings_.clip_norm / std::max(norm, 1e-12)) / tokens);
+        optimizer_.step(gradient, learning_rate);
+      }
+      network_.gradients().zero_();
+      extra_sums_.fill(0);
+      return norm;
+    });
   }
 
   void be_quantization_aware() override { network_.be_quantization_aware(); }
@@ -127,36 +139,42 @@ class TorchTrainer final : public Trainer {
   std::vector<TrainedProduct> adapter() override {
     return translated([&] { return network_.adapter(); });
   }
-  std::vector<NamedTensor> weights() override { return network_.weights(); }
+  std::vector<NamedTensor> weights() override {
+    return translated([&] { return network_.weights(); });
+  }
 
   Bytes save_state() override {
-    ByteWriter writer;
-    writer.write<std::uint64_t>(static_cast<std::uint64_t>(network_.parameters().numel()));
-    writer.write<std::uint64_t>(optimizer_.steps());
-    for (const Tensor& tensor : state()) {
-      const Tensor in_memory = tensor.cpu();
-      const auto* values = reinterpret_cast<const std::uint8_t*>(in_memory.data_ptr<float>());
-      writer.write_bytes({values, in_memory.nbytes()});
-    }
-    return writer.take();
+    return translated([&] {
+      ByteWriter writer;
+      writer.write<std::uint64_t>(static_cast<std::uint64_t>(network_.parameters().numel()));
+      writer.write<std::uint64_t>(optimizer_.steps());
+      for (const Tensor& tensor : state()) {
+        const Tensor in_memory = tensor.cpu();
+        const auto* values = reinterpret_cast<const std::uint8_t*>(in_memory.data_ptr<float>());
+        writer.write_bytes({values, in_memory.nbytes()});
+      }
+      return writer.take();
+    });
   }
 
   void restore_state(ByteSpan bytes, const std::string& source) override {
-    ByteReader reader(bytes, source);
-    const auto count = static_cast<std::uint64_t>(network_.parameters().numel());
-    if (reader.read<std::uint64_t>() != count) reader.corrupt("holds the state of another model");
-    const auto steps = reader.read<std::uint64_t>();
-    std::uint64_t state_bytes = 0;
-    for (const Tensor& tensor : state()) state_bytes += tensor.nbytes();
-    if (reader.remaining() != state_bytes) reader.corrupt("the state is not whole");
-    optimizer_.set_steps(steps);
-    for (const Tensor& tensor : state()) {
-      const Tensor in_memory = at::empty(tensor.sizes());
-      const ByteSpan values = reader.take(in_memory.nbytes());
-      std::memcpy(in_memory.data_ptr<float>(), values.data(), values.size());
-      tensor.copy_(in_memory);
-    }
-    reader.expect_end();
+    translated([&] {
+      ByteReader reader(bytes, source);
+      const auto count = static_cast<std::uint64_t>(network_.parameters().numel());
+      if (reader.read<std::uint64_t>() != count) reader.corrupt("holds the state of another model");
+      const auto steps = reader.read<std::uint64_t>();
+      std::uint64_t state_bytes = 0;
+      for (const Tensor& tensor : state()) state_bytes += tensor.nbytes();
+      if (reader.remaining() != state_bytes) reader.corrupt("the state is not whole");
+      optimizer_.set_steps(steps);
+      for (const Tensor& tensor : state()) {
+        const Tensor in_memory = at::empty(tensor.sizes());
+        const ByteSpan values = reader.take(in_memory.nbytes());
+        std::memcpy(in_memory.data_ptr<float>(), values.data(), values.size());
+        tensor.copy_(in_memory);
+      }
+      reader.expect_end();
+    });
   }
 
  private:
@@ -227,7 +245,7 @@ class TorchTrainer final : public Trainer {
 extern "C" fz::model::Trainer* fz_make_trainer(const fz::model::Model* model,
                                                const fz::model::TrainerSettings* settings, char* error,
                                                std::size_t error_bytes) try {
-  at::set_num_threads(settings->threads);
+  at::set_num_threads(fz::model::allowed_threads(settings->threads));
   return new fz::model::TorchTrainer(*model, *settings);
 } catch (const std::exception& exception) {
   std::snprintf(error, error_bytes, "%s", exception.what());

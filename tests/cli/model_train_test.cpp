@@ -6,6 +6,7 @@
 #include "model/model_file.h"
 #include "model/train/load_trainer.h"
 #include "support/tool_test.h"
+#include "tests/unit/model/small_source.h"
 
 namespace fz {
 namespace {
@@ -74,6 +75,14 @@ TEST_F(ModelTrain, GoesOnFromAnotherModel) {
                  "missing: cannot open");
 }
 
+TEST_F(ModelTrain, GoesOnFromADirectoryWithRowsThatBelongToNoToken) {
+  const model::TestDirectory padded;
+  model::Source().write_to(padded);
+  expect_success(run_tool(
+      {"model", "train", "texts", "-o", "out", "--begin", padded.path(), "--budget", "1ktok", "--threads", "1", "-q"}));
+  EXPECT_EQ(model::load_model("out/model.fzm")->config.vocabulary_size, 259u);
+}
+
 TEST_F(ModelTrain, GoesOnWithAnotherTokenizer) {
   expect_success(train("first", {"--budget", "20ktok", "-q"}));
   expect_success(run_tool({"model", "tokenizer", "texts", "-o", "larger.json", "--vocabulary", "310", "-q"}));
@@ -91,11 +100,26 @@ TEST_F(ModelTrain, RefusesWhatIsThereAndOtherOptions) {
   expect_failure(train("out", {"--budget", "1ktok"}), 4, "out: exists already");
   EXPECT_EQ(read_text("out/mine"), "kept");
   // An unfinished training: what it was begun with, and a checkpoint that is damaged.
-  write_text("new.training/options", "other");
+  for (const char* name : {"lock", "options", "checkpoint"}) write_text(std::string("new.training/") + name, "other");
   expect_failure(train("new", {"--budget", "1ktok"}), 3, "begun with other options");
   expect_success(train("whole", {"--budget", "2ktok", "-q"}));
   expect_failure(run_tool({"model", "train", "texts", "-o", "x", "--budget", "1ktok"}), 2, "--tokenizer");
   expect_failure(train("x", {"--budget", "soon"}), 2, "--budget");
+}
+
+TEST_F(ModelTrain, AMistakeLeavesNothingBehind) {
+  const auto mistaken = [](const std::string& text, const std::string& tokenizer, const std::string& kv_heads = "4") {
+    return run_tool({"model", "train", text, "-o", "out", "--tokenizer", tokenizer, "--kv-heads", kv_heads, "--budget",
+                     "1ktok", "-q"});
+  };
+  expect_failure(mistaken("absent", "t.json"), 3, "absent: cannot open");
+  expect_failure(mistaken("texts", "absent.json"), 3, "absent.json: cannot open");
+  expect_failure(mistaken("texts", "t.json", "3"), 2, "kv_heads is 3");
+  EXPECT_FALSE(std::filesystem::exists("out.training"));
+  // Data whose directory happens to be called so.
+  write_text("out.training/1.txt", "a novel");
+  expect_failure(mistaken("out.training", "t.json"), 4, "is not the directory of an unfinished training");
+  EXPECT_EQ(read_text("out.training/1.txt"), "a novel");
 }
 
 }  // namespace

@@ -29,6 +29,24 @@ status=$?
 launch 3 "$program" model train $options -o two --budget 1Mtok > log 2>&1 || die "going on: $(cat log)"
 grep -q 'resuming at' log || die "it began afresh: $(cat log)"
 
+# What one rank alone cannot do is said by it and ends all; what none can do is said once.
+started=$SECONDS
+"${mpirun[@]}" -n 1 "$program" model train $options -o failed --budget 1Mtok : -n 1 "$program" model train absent ${options#texts} \
+  -o failed --budget 1Mtok > log 2>&1
+status=$?
+[ $status -eq 3 ] && [ $((SECONDS - started)) -lt 60 ] || die "a rank fails: exit code $status: $(cat log)"
+grep -q '^fz-dist: rank 1: absent: cannot open' log || die "a rank fails: it does not say why: $(cat log)"
+touch empty
+launch 3 "$program" model train empty ${options#texts} -o failed --budget 1Mtok > log 2>&1
+[ $? -eq 3 ] && [ "$(grep -c '^fz-dist: ' log)" -eq 1 ] || die "all ranks fail: $(cat log)"
+
+# More threads than OpenMP may have: they would leave products half done.
+for threads in 1 2; do
+  OMP_THREAD_LIMIT=1 "$program" model train ${options/--threads 1/--threads $threads} -o limit-$threads --budget 12ktok -q \
+    || die "a limit of threads"
+done
+cmp limit-1/model.safetensors limit-2/model.safetensors || die "OMP_THREAD_LIMIT changes the result"
+
 head -c 20000 "$docs/format.md" > text
 "$program" compress text -o x.fz --model two/model.fzm -q --threads 1 || die "compress"
 "$program" decompress x.fz -o out --model two/model.fzm -q --threads 1 || die "decompress"
