@@ -71,8 +71,7 @@ nlohmann::ordered_json adapter_json(const shard::ArchiveReader& archive, const s
   return object;
 }
 
-void print_adapter(const shard::ArchiveReader& archive, const std::optional<AdapterSaving>& saving,
-                   std::ostream& out) {
+void print_adapter(const shard::ArchiveReader& archive, const std::optional<AdapterSaving>& saving, std::ostream& out) {
   if (!archive.has_adapter()) return;
   const shard::AdapterSummary summary = shard::read_adapter_summary(archive.read_adapter(), archive.name());
   out << fmt::format("adapter        {} bytes, rank {}, at {}\n", summary.stored_bytes, summary.rank,

@@ -6,6 +6,7 @@
 #include "model/adapter.h"
 #include "model/train/load_trainer.h"
 #include "shard/adapter_format.h"
+#include "shard/job_adapter.h"
 
 namespace fz::cli {
 namespace {
@@ -57,18 +58,22 @@ double tokens_per_second(const worker::PassProgress& progress) {
   return progress.tokens / std::max(progress.seconds, 1e-3);
 }
 
+/// Honest where there was too little text to hold some of it out.
+std::string loss_text(const worker::MemorizeReport& report) {
+  if (report.held_out_bits_before == 0) return "no text held out to measure it on";
+  return fmt::format("held-out loss {:.3f} -> {:.3f} bits a token", report.held_out_bits_before,
+                     report.end.held_out_bits);
+}
+
 std::string outcome_text(const worker::MemorizeReport& report) {
   if (!report.trained) return fmt::format("memorization: no adapter: {}", report.reason);
   const double saved = static_cast<double>(report.sample_bytes_without) - static_cast<double>(report.sample_bytes_with);
   return fmt::format(
-      "memorization: {:.2f} Mtok in {}, held-out loss {:.3f} -> {:.3f} bits a token; the adapter of {} bytes and rank "
-      "{} saves "
-      "{:.2f} % of "
-      "{} bytes of samples, about {:.0f} bytes in all: {}",
-      report.end.tokens * 1e-6, display_duration(report.end.seconds), report.held_out_bits_before,
-      report.end.held_out_bits, report.adapter_bytes, report.adapter_rank,
-      100 * saved / std::max(1.0, static_cast<double>(report.sample_bytes_without)), report.sample_raw_bytes,
-      report.expected_saving_bytes, report.kept ? "it is used" : "it is not used");
+      "memorization: {:.2f} Mtok in {}, {}; the adapter of {} bytes and rank {} saves {:.2f} % of {} bytes of samples, "
+      "about {:.0f} bytes in all: {}",
+      report.end.tokens * 1e-6, display_duration(report.end.seconds), loss_text(report), report.adapter_bytes,
+      report.adapter_rank, 100 * saved / std::max(1.0, static_cast<double>(report.sample_bytes_without)),
+      report.sample_raw_bytes, report.expected_saving_bytes, report.kept ? "it is used" : "it is not used");
 }
 
 }  // namespace
@@ -141,11 +146,30 @@ Bytes Memorization::make_adapter(const std::filesystem::path& job_directory, con
     progress_.reset();
     report_ = report;
   };
-  // A slow rank may take its time for a step, and rank 0 for the samples.
-  const std::unique_ptr<comm::Collective> collective =
-      context_.world.collective(kPatienceOfCollective * work_.rank_timeout_seconds);
+  // A slow rank may take its time for a step.
+  const double timeout_seconds = kPatienceOfCollective * work_.rank_timeout_seconds;
+  std::unique_ptr<comm::Collective> collective;
+  try {
+    collective = context_.world.collective(timeout_seconds);
+  } catch (const Error& error) {
+    return make_none(job_directory, plan, error, timeout_seconds);
+  }
   return worker::make_job_adapter(job_directory, plan, codec, *collective,
                                   settings_of(options_, threads, context_.world.rank_on_node()), hooks);
+}
+
+Bytes Memorization::make_none(const std::filesystem::path& job_directory, const shard::Plan& plan, const Error& reason,
+                              double timeout_seconds) {
+  // Of an earlier run, under another launcher; or rank 0 has just decided.
+  if (const std::optional<Bytes> adapter = shard::read_job_adapter(job_directory, plan)) return *adapter;
+  if (options_.mode == "on") fail(reason.code(), "{}; use another MPI, one rank, or --memorize off", reason.what());
+  const bool decides = context_.world.coordinates();
+  if (decides) {
+    const std::lock_guard lock(mutex_);
+    report_.emplace().has_failed = true;
+    report_->reason = reason.what();
+  }
+  return worker::job_adapter_without_training(job_directory, plan, decides, timeout_seconds);
 }
 
 std::string Memorization::phase() {
@@ -164,8 +188,10 @@ void Memorization::report_outcome() {
     const std::lock_guard lock(mutex_);
     report.swap(report_);
   }
+  if (!report) return;
+  if (report->has_failed) return context_.warn(outcome_text(*report));
   // Of a small corpus nobody expects it.
-  if (!report || (!report->trained && options_.mode == "auto" && !work_.verbose)) return;
+  if (!report->trained && options_.mode == "auto" && !work_.verbose) return;
   report_note(context_, work_, "memorize", outcome_text(*report),
               {{"trained", report->trained},
                {"kept", report->kept},

@@ -35,7 +35,8 @@ class Memorization {
   /// All must outlive it. `report` and `phase` are for the main thread of rank 0.
   Memorization(const Context& context, const WorkOptions& work, const MemorizeOptions& options);
 
-  /// For the worker's thread, on every rank in step: the adapter of the job in this directory.
+  /// For the worker's thread, on every rank in step: the adapter of the job in this directory. With "auto" whatever
+  /// keeps the ranks from training is a warning, and there is none; but for a lost rank, which is an error.
   Bytes make_adapter(const std::filesystem::path& job_directory, const shard::Plan& plan, shard::TextCodec& codec);
 
   /// What to show in place of the blocks' progress; empty when no training is going on.
@@ -44,6 +45,10 @@ class Memorization {
   void report_outcome();
 
  private:
+  /// For ranks that cannot train together, for this reason; with "on" that is an error.
+  Bytes make_none(const std::filesystem::path& job_directory, const shard::Plan& plan, const Error& reason,
+                  double timeout_seconds);
+
   const Context& context_;
   const WorkOptions& work_;
   const MemorizeOptions& options_;

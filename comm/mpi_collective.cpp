@@ -1,6 +1,7 @@
 #include "comm/mpi_collective.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/hash.h"
 #include "comm/polling.h"
@@ -8,9 +9,12 @@
 namespace fz::comm {
 namespace {
 
-/// Counts are ints, and polling once for each piece costs nothing at this size.
-constexpr std::size_t kPieceElements = std::size_t{1} << 28;
+/// What goes through MPI in one call: much for it, little to hold twice.
+constexpr std::size_t kPieceBytes = std::size_t{16} << 20;
 
+/// MPI is given a buffer of the collective's own and never the caller's: after a call that not all ranks took part in
+/// it may still read and write there, when a late rank comes, and callers free what is theirs. The buffer is then left
+/// to it for ever, and nothing more can be done together.
 class MpiCollective final : public Collective {
  public:
   MpiCollective(MPI_Comm communicator, double timeout_seconds)
@@ -25,12 +29,12 @@ class MpiCollective final : public Collective {
 
   void sum(std::span<float> values) override {
     while (!values.empty()) {
-      const std::size_t count = std::min(values.size(), kPieceElements);
-      MPI_Request request;
-      require(MPI_Iallreduce(MPI_IN_PLACE, values.data(), static_cast<int>(count), MPI_FLOAT, MPI_SUM, communicator_,
-                             &request));
-      wait(request);
-      values = values.subspan(count);
+      const std::span<float> piece = values.first(std::min(values.size(), kPieceBytes / sizeof(float)));
+      pass_through_mpi(piece.data(), piece.size_bytes(), [&](void* buffer, MPI_Request& request) {
+        return MPI_Iallreduce(MPI_IN_PLACE, buffer, static_cast<int>(piece.size()), MPI_FLOAT, MPI_SUM, communicator_,
+                              &request);
+      });
+      values = values.subspan(piece.size());
     }
   }
 
@@ -48,9 +52,28 @@ class MpiCollective final : public Collective {
 
  private:
   void broadcast_raw(void* data, std::size_t size) {
+    auto* next = static_cast<std::uint8_t*>(data);
+    while (size > 0) {
+      const std::size_t piece_bytes = std::min(size, kPieceBytes);
+      pass_through_mpi(next, piece_bytes, [&](void* buffer, MPI_Request& request) {
+        return MPI_Ibcast(buffer, static_cast<int>(piece_bytes), MPI_BYTE, 0, communicator_, &request);
+      });
+      next += piece_bytes;
+      size -= piece_bytes;
+    }
+  }
+
+  /// Into the buffer, start(buffer, request), and out of it again when that is done.
+  template <typename Start>
+  void pass_through_mpi(void* data, std::size_t size, const Start& start) {
+    if (!buffer_) fail_for_lost_rank(*this);
+    std::memcpy(buffer_.get(), data, size);
+    std::uint8_t* const buffer = buffer_.release();  // MPI's, until it is done
     MPI_Request request;
-    require(MPI_Ibcast(data, static_cast<int>(size), MPI_BYTE, 0, communicator_, &request));
+    require(start(buffer, request));
     wait(request);
+    buffer_.reset(buffer);
+    std::memcpy(data, buffer, size);
   }
 
   void wait(MPI_Request& request) {
@@ -68,6 +91,7 @@ class MpiCollective final : public Collective {
 
   MPI_Comm communicator_;
   double timeout_seconds_;
+  std::unique_ptr<std::uint8_t[]> buffer_{new std::uint8_t[kPieceBytes]};  ///< Null: lost.
   int rank_ = 0;
   int ranks_ = 1;
 };

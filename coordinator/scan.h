@@ -23,8 +23,8 @@ struct ScanResult {
 };
 
 /// `excluded` are absolute paths (as `absolute_path` gives them) that are left out with all below, with a warning where
-/// one is an input itself: the output, its job directory, logs. Throws Error(kInput) naming a path that cannot be read, Error(kUsage) when two inputs have the same
-/// name.
+/// one is an input itself: the output, its job directory, logs. Throws Error(kInput) naming a path that cannot be read,
+/// Error(kUsage) when two inputs have the same name.
 ScanResult scan(const std::vector<std::string>& inputs, const std::vector<std::string>& excluded, const Warn& warn,
                 const FileTree& files = disk_files());
 

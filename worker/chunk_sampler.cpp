@@ -7,7 +7,7 @@ namespace {
 
 /// Small enough that a batch mixes many places, large enough that few chunks are cut short at a piece's end.
 constexpr std::uint32_t kPieceBytes = 16 << 10;
-/// Held out: one piece of so many, and no more than this.
+/// Held out: one piece of so many, but one of few, and no more than this. A single piece is trained on.
 constexpr std::uint64_t kPiecesForEachHeldOut = 16;
 constexpr std::uint64_t kMostHeldOutPieces = 16;
 /// Chunks that are there to draw from.
@@ -30,7 +30,7 @@ ChunkSampler::ChunkSampler(const shard::Plan& plan, const model::Tokenizer& toke
     pieces_ += (block.raw_bytes + kPieceBytes - 1) / kPieceBytes;
     text_bytes_ += block.raw_bytes;
   }
-  held_out_pieces_ = std::min(pieces_ / kPiecesForEachHeldOut, kMostHeldOutPieces);
+  if (pieces_ > 1) held_out_pieces_ = std::clamp<std::uint64_t>(pieces_ / kPiecesForEachHeldOut, 1, kMostHeldOutPieces);
 }
 
 void ChunkSampler::read_piece(std::uint64_t piece, std::vector<Chunk>& chunks) const {

@@ -115,9 +115,8 @@ class RestoreTask final : public DecodeTask {
 
  private:
   void use(std::span<const shard::StoredBlock> blocks, std::span<const Bytes> raws) override {
-    pool().parallel_for(blocks.size(), [&](std::size_t i, int) {
-      gate_.pass([&] { write(blocks[i].header, raws[i]); });
-    });
+    pool().parallel_for(blocks.size(),
+                        [&](std::size_t i, int) { gate_.pass([&] { write(blocks[i].header, raws[i]); }); });
   }
 
   std::vector<shard::PredictionLog> open_logs(std::span<const shard::StoredBlock> blocks) override {

@@ -2,16 +2,20 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/stopwatch.h"
 #include "model/tokenizer.h"
 #include "shard/adapter_format.h"
 #include "shard/corpus_reader.h"
 #include "shard/job_adapter.h"
 #include "worker/adapter_fit.h"
 #include "worker/chunk_sampler.h"
+#include "worker/in_step.h"
 
 namespace fz::worker {
 namespace {
@@ -38,6 +42,8 @@ constexpr std::uint64_t kMostSampleBytes = 2 << 20;
 constexpr std::uint64_t kTextBytesForEachSampleByte = 16;
 constexpr std::uint64_t kTextBytesForEachSample = std::uint64_t{256} << 20;
 constexpr std::uint64_t kMostSamples = 4;
+/// How often a rank looks whether rank 0 has decided, where files are all that they have in common.
+constexpr std::chrono::milliseconds kLookPeriod(20);
 
 struct Samples {
   std::vector<shard::PlanBlock> parts;  ///< Each of one block.
@@ -82,11 +88,13 @@ class CodedSamples {
     const shard::CorpusReader reader(plan);
     const Samples samples = samples_of(plan);
     std::uint64_t own_bytes = 0;
-    for (std::size_t i = static_cast<std::size_t>(collective.rank()); i < samples.parts.size();
-         i += static_cast<std::size_t>(collective.ranks())) {
-      raws_.push_back(reader.read(samples.parts[i]));
-      own_bytes += raws_.back().size();
-    }
+    do_in_step(collective, [&] {
+      for (std::size_t i = static_cast<std::size_t>(collective.rank()); i < samples.parts.size();
+           i += static_cast<std::size_t>(collective.ranks())) {
+        raws_.push_back(reader.read(samples.parts[i]));
+        own_bytes += raws_.back().size();
+      }
+    });
     raw_bytes_ = sum_over_ranks(own_bytes);
     discount_ = std::pow(samples.part_of_blocks, kDiscountExponent);
   }
@@ -99,12 +107,13 @@ class CodedSamples {
   double discount() const { return discount_; }
   /// Empty: without one.
   std::uint64_t coded_bytes(ByteSpan adapter) {
-    codec_.use_adapter(adapter, "memorization");
-    const std::vector<ByteSpan> spans(raws_.begin(), raws_.end());
     std::uint64_t own_bytes = 0;
-    if (!spans.empty()) {
+    do_at_length_in_step(collective_, [&] {  // a rank without a sample may wait for minutes
+      codec_.use_adapter(adapter, "memorization");
+      const std::vector<ByteSpan> spans(raws_.begin(), raws_.end());
+      if (spans.empty()) return;
       for (const Bytes& payload : codec_.encode(spans, settings_)) own_bytes += payload.size();
-    }
+    });
     return sum_over_ranks(own_bytes);
   }
 
@@ -127,14 +136,10 @@ class CodedSamples {
 Bytes common_adapter(const model::Model& model, std::span<const model::TrainedProduct> products,
                      const AdapterForm& form, comm::Collective& collective) {
   Bytes adapter;
-  try {
+  do_in_step(collective, [&] {
     if (collective.rank() == 0) adapter = make_adapter(model, products, form);
-  } catch (...) {
-    collective.broadcast(adapter);  // the others wait for it
-    throw;
-  }
+  });
   collective.broadcast(adapter);
-  if (adapter.empty()) fail(ErrorCode::kLaunch, "memorization: rank 0 could not make the adapter");
   return adapter;
 }
 
@@ -148,18 +153,14 @@ std::unique_ptr<model::Trainer> trainer_on_all_ranks(const model::Model& model, 
                                                      const MemorizeSettings& settings, const MemorizeHooks& hooks,
                                                      MemorizeReport& report) {
   std::unique_ptr<model::Trainer> trainer;
-  std::string reason = "another rank cannot train";
   try {
-    trainer = hooks.make_trainer(model, settings.trainer);
+    do_in_step(collective, [&] { trainer = hooks.make_trainer(model, settings.trainer); });
   } catch (const Error& error) {
-    reason = error.what();
+    if (settings.mode == Memorize::kOn || error.code() == ErrorCode::kLaunch) throw;
+    report.reason = error.what();
+    return nullptr;
   }
-  std::array<float, 1> failed = {trainer ? 0.0f : 1.0f};
-  collective.sum(failed);
-  if (failed[0] == 0) return trainer;
-  if (settings.mode == Memorize::kOn) throw Error(ErrorCode::kUnsupported, reason);
-  report.reason = reason;
-  return nullptr;
+  return trainer;
 }
 
 /// Trains until the budget is spent; with auto only if a short try shows that there is something to learn. False: there
@@ -191,7 +192,8 @@ bool train_adapter(TrainingPass& pass, comm::Collective& collective, Memorize mo
 Bytes fitted_adapter(const model::Model& model, model::Trainer& trainer, const MemorizeSettings& settings,
                      std::uint64_t text_bytes, CodedSamples& samples, comm::Collective& collective,
                      MemorizeReport& report) {
-  const std::vector<model::TrainedProduct> products = trainer.adapter();
+  std::vector<model::TrainedProduct> products;
+  do_in_step(collective, [&] { products = trainer.adapter(); });
   const double samples_in_text =
       static_cast<double>(text_bytes) / std::max(static_cast<double>(samples.raw_bytes()), 1.0);
   const auto saving = [&](std::uint64_t coded_bytes) {
@@ -265,10 +267,26 @@ Bytes make_job_adapter(const std::filesystem::path& job_directory, const shard::
   collective.broadcast(found);
   if (!found.empty()) return {found.begin() + 1, found.end()};
   Bytes adapter = memorize(plan, codec, collective, settings, hooks);
-  if (collective.rank() == 0) shard::write_job_adapter(job_directory, plan, adapter);
-  Bytes written;
-  collective.broadcast(written);  // no rank codes a block before it is durable
+  do_in_step(collective, [&] {  // no rank codes a block before it is durable
+    if (collective.rank() == 0) shard::write_job_adapter(job_directory, plan, adapter);
+  });
   return adapter;
+}
+
+Bytes job_adapter_without_training(const std::filesystem::path& job_directory, const shard::Plan& plan, bool decides,
+                                   double timeout_seconds) {
+  const Stopwatch watch;
+  for (;;) {
+    if (std::optional<Bytes> adapter = shard::read_job_adapter(job_directory, plan)) return std::move(*adapter);
+    if (decides) {
+      shard::write_job_adapter(job_directory, plan, {});
+    } else if (watch.seconds() > timeout_seconds) {
+      fail(ErrorCode::kLaunch, "{}: rank 0 has not decided within {:.0f} s that there is no adapter",
+           job_directory.string(), timeout_seconds);
+    } else {
+      std::this_thread::sleep_for(kLookPeriod);
+    }
+  }
 }
 
 Bytes memorize(const shard::Plan& plan, shard::TextCodec& codec, comm::Collective& collective,
@@ -276,7 +294,16 @@ Bytes memorize(const shard::Plan& plan, shard::TextCodec& codec, comm::Collectiv
   const model::Model* const model = codec.language_model();
   FZ_CHECK(settings.mode != Memorize::kOff && model != nullptr);
   MemorizeReport report;
-  Bytes adapter = trained_adapter(plan, codec, *model, collective, settings, hooks, report);
+  Bytes adapter;
+  try {
+    adapter = trained_adapter(plan, codec, *model, collective, settings, hooks, report);
+  } catch (const Error& error) {
+    // But for a lost rank all ranks are here (do_in_step). Nobody has asked for what failed, and it would fail again.
+    if (settings.mode == Memorize::kOn || error.code() == ErrorCode::kLaunch) throw;
+    report.trained = false;
+    report.has_failed = true;
+    report.reason = error.what();
+  }
   if (collective.rank() == 0 && hooks.report) hooks.report(report);
   return adapter;
 }

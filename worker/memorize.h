@@ -27,7 +27,8 @@ struct MemorizeSettings {
 struct MemorizeReport {
   bool trained = false;
   bool kept = false;
-  std::string reason;  ///< Why not trained or not kept.
+  bool has_failed = false;  ///< Though it could have been trained: whoever reads the reason may want to do something.
+  std::string reason;       ///< Why not trained or not kept.
   PassProgress end;
   double held_out_bits_before = 0;
   std::uint64_t adapter_bytes = 0;
@@ -51,8 +52,15 @@ bool is_worth_memorizing(const shard::Plan& plan);
 Bytes make_job_adapter(const std::filesystem::path& job_directory, const shard::Plan& plan, shard::TextCodec& codec,
                        comm::Collective& collective, const MemorizeSettings& settings, const MemorizeHooks& hooks);
 
+/// The adapter of the job for ranks that cannot train, as nothing but its directory connects them: the one that is
+/// there, or else none, which is made durable by the rank that decides; the others wait for it. Throws Error(kLaunch)
+/// when that takes longer than the timeout.
+Bytes job_adapter_without_training(const std::filesystem::path& job_directory, const shard::Plan& plan, bool decides,
+                                   double timeout_seconds);
+
 /// The adapter as it is stored, the same on all ranks; empty: none. `codec` is left without an adapter. Throws
-/// Error(kLaunch) when a rank is lost, Error(kUsage) when the training diverges.
+/// Error(kLaunch) when a rank is lost. What else goes wrong on any rank, such as no memory or a training that diverges,
+/// is thrown on all with kOn; with kAuto it is reported, and there is no adapter.
 Bytes memorize(const shard::Plan& plan, shard::TextCodec& codec, comm::Collective& collective,
                const MemorizeSettings& settings, const MemorizeHooks& hooks);
 

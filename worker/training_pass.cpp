@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/stopwatch.h"
+#include "worker/in_step.h"
 
 namespace fz::worker {
 namespace {
@@ -38,8 +39,8 @@ TrainingPass::TrainingPass(model::Trainer& trainer, ChunkSource& source, comm::C
       source_(source),
       collective_(collective),
       settings_(settings),
-      gpus_(collective.ranks() > 1 ? comm::connect_gpus(collective, trainer.gpu()) : nullptr),
-      held_out_(source.held_out()) {
+      gpus_(collective.ranks() > 1 ? comm::connect_gpus(collective, trainer.gpu()) : nullptr) {
+  do_in_step(collective_, [&] { held_out_ = source_.held_out(); });
   const std::optional<int> gpu = trainer.gpu();
   log_line(LogLevel::kInfo, "training on {}", gpu ? fmt::format("GPU {}", *gpu) : "the CPU");
   rank_sum_.in_memory = [this](std::span<float> sums) { collective_.sum(sums); };
@@ -48,18 +49,24 @@ TrainingPass::TrainingPass(model::Trainer& trainer, ChunkSource& source, comm::C
 
 double TrainingPass::evaluate() {
   model::LossSum own;
+  do_in_step(collective_, [&] { own = evaluate_own(); });
+  std::array<float, 2> sums = {static_cast<float>(own.nats), static_cast<float>(own.tokens)};
+  collective_.sum(sums);
+  held_out_tokens_ = sums[1];
+  const double bits = model::LossSum{sums[0], sums[1]}.bits_per_token();
+  if (held_out_tokens_ > 0) log_line(LogLevel::kInfo, "training: held-out text at {:.4f} bits a token", bits);
+  return bits;
+}
+
+model::LossSum TrainingPass::evaluate_own() {
+  model::LossSum own;
   for (std::size_t first = 0; first < held_out_.size(); first += kEvaluatedTogether) {
     const std::size_t count = std::min(kEvaluatedTogether, held_out_.size() - first);
     const model::LossSum loss = trainer_.evaluate(spans_of(std::span(held_out_).subspan(first, count)));
     own.nats += loss.nats;
     own.tokens += loss.tokens;
   }
-  std::array<float, 2> sums = {static_cast<float>(own.nats), static_cast<float>(own.tokens)};
-  collective_.sum(sums);
-  held_out_tokens_ = sums[1];
-  const double bits = model::LossSum{sums[0], sums[1]}.bits_per_token();
-  log_line(LogLevel::kInfo, "training: held-out text at {:.4f} bits a token", bits);
-  return bits;
+  return own;
 }
 
 PassProgress TrainingPass::train(PassProgress progress, const AfterStep& after_step) {
@@ -68,6 +75,7 @@ PassProgress TrainingPass::train(PassProgress progress, const AfterStep& after_s
   const TrainingBudget& budget = settings_.budget;
   double evaluated_at = progress.fraction;
   double tokens_then = progress.tokens;
+  bool is_stopped = false;
   wants_stop_ = false;
   while (progress.fraction < 1) {
     // Every rank computes with the fraction that all know. Seconds count on rank 0 only, and it tells the others.
@@ -86,28 +94,39 @@ PassProgress TrainingPass::train(PassProgress progress, const AfterStep& after_s
       progress.held_out_bits = evaluate();
     }
     if (after_step && !after_step(progress)) wants_stop_ = true;
-    if (sums.is_stopped && progress.fraction < 1) return progress;
+    is_stopped = sums.is_stopped && progress.fraction < 1;
+    if (is_stopped) break;
   }
+  throw_in_step(collective_, failure_);
+  if (is_stopped) return progress;
   progress.fraction = 1;
   progress.held_out_bits = evaluate();
   return progress;
 }
 
 TrainingPass::StepSums TrainingPass::step(double learning_rate, double fraction) {
-  const std::vector<Chunk> chunks = source_.draw(settings_.batch_chunks);
   model::LossSum own;
-  if (!chunks.empty()) own = trainer_.add_gradients(spans_of(chunks));
+  if (!failure_) {
+    failure_ = error_of([&] {
+      const std::vector<Chunk> chunks = source_.draw(settings_.batch_chunks);
+      if (!chunks.empty()) own = trainer_.add_gradients(spans_of(chunks));
+    });
+  }
+  // All that ranks tell each other in a step goes into this one sum.
   const std::span<float> extra = trainer_.extra_sums();
   extra[0] = static_cast<float>(own.nats);
   extra[1] = static_cast<float>(own.tokens);
+  extra[4] = failure_ ? 1 : 0;
   if (collective_.rank() == 0) {
     extra[2] = static_cast<float>(fraction);
     extra[3] = wants_stop_ ? 1 : 0;
   }
   trainer_.sum_over_ranks(rank_sum_);
   const StepSums sums = {extra[0], extra[1], extra[2], extra[3] != 0};
-  // The same sums on every rank, so the same verdict.
-  const double norm = trainer_.update(learning_rate, sums.tokens);
+  if (extra[4] != 0) throw_in_step(collective_, failure_);
+  // The same sums on every rank, so the same verdict; what fails here is told with the next sum.
+  double norm = 0;
+  failure_ = error_of([&] { norm = trainer_.update(learning_rate, sums.tokens); });
   if (!std::isfinite(norm) || !std::isfinite(sums.nats)) {
     fail(ErrorCode::kUsage, "training diverged at a learning rate of {:.3g}: give a smaller one", learning_rate);
   }

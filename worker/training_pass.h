@@ -5,6 +5,7 @@
 
 #include <deque>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "comm/collective.h"
@@ -61,7 +62,8 @@ class TrainingPass {
   /// Called on every rank after every step. That rank 0 says false ends the pass early, on all ranks.
   using AfterStep = std::function<bool(const PassProgress&)>;
 
-  /// All must outlive it. All ranks make theirs in step. Throws Error(kLaunch) when one is lost.
+  /// All must outlive it. All ranks make theirs in step. Whatever fails on one rank, in reading or in training, is
+  /// thrown on all, here and below; Error(kLaunch) when one is lost.
   TrainingPass(model::Trainer& trainer, ChunkSource& source, comm::Collective& collective,
                const PassSettings& settings);
 
@@ -79,6 +81,7 @@ class TrainingPass {
     bool is_stopped;
   };
   StepSums step(double learning_rate, double fraction);
+  model::LossSum evaluate_own();
   double smoothed(const StepSums& sums);
 
   model::Trainer& trainer_;
@@ -91,6 +94,7 @@ class TrainingPass {
   double held_out_tokens_ = 0;  ///< Over all ranks; 0 before the first look.
   std::deque<model::LossSum> recent_;
   bool wants_stop_ = false;
+  std::optional<Error> failure_{};  ///< Of this rank; the others learn of it with the next step's sum.
 };
 
 }  // namespace fz::worker

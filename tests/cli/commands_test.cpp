@@ -318,8 +318,7 @@ TEST_F(Commands, TheOutputIsNoInput) {
   EXPECT_EQ(test::read_text("c.fz"), archive);
   // A job directory that a pattern of the shell has taken along is left out, with a word.
   std::filesystem::create_directories("new.fz.job");
-  const ToolResult result =
-      run_tool({"compress", "c/a.txt", "new.fz.job", "-o", "new.fz", "-q", "--model", "none"});
+  const ToolResult result = run_tool({"compress", "c/a.txt", "new.fz.job", "-o", "new.fz", "-q", "--model", "none"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_NE(result.err.find("new.fz.job: left out"), std::string::npos) << result.err;
   EXPECT_EQ(run_tool({"list", "new.fz"}).out, "a.txt\n");

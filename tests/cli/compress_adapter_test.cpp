@@ -103,7 +103,8 @@ TEST_F(CompressAdapter, InfoMeasuresWhatItSaves) {
   const auto saving = nlohmann::json::parse(report.out)["adapter"]["saving"];
   EXPECT_EQ(saving["with_bytes"], payload_bytes("x.fz"));
   EXPECT_EQ(saving["without_bytes"], payload_bytes("plain.fz"));
-  const auto saved = static_cast<std::int64_t>(payload_bytes("plain.fz")) - static_cast<std::int64_t>(payload_bytes("x.fz"));
+  const auto saved =
+      static_cast<std::int64_t>(payload_bytes("plain.fz")) - static_cast<std::int64_t>(payload_bytes("x.fz"));
   EXPECT_NEAR(static_cast<double>(saving["saved_bytes"]), static_cast<double>(saved), 1);
   const ToolResult text = run_tool({"info", "x.fz", "--saving", "1"});
   expect_success(text);

@@ -5,8 +5,12 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "cli/memorization.h"
 #include "model/train/load_trainer.h"
 #include "shard/archive_reader.h"
+#include "shard/job_adapter.h"
+#include "support/expect_error.h"
+#include "support/planned_corpus.h"
 #include "support/small_adapter.h"
 #include "support/tool_test.h"
 
@@ -53,7 +57,10 @@ TEST_F(CompressMemorize, OnPutsAnAdapterIntoTheArchive) {
   write_corpus(10'000);
   const std::vector<std::string> options = {"--memorize=on", "--memorize-budget=2ktok", "--memorize-batch=2",
                                             "--memorize-rank=3", "--memorize-targets=query_key_value,down"};
-  expect_success(compress_real("x.fz", options));
+  const ToolResult result = compress_real("x.fz", options);
+  expect_success(result);
+  // Of a single piece of text nothing is held out, and nothing is said to have been measured on it.
+  EXPECT_NE((result.out + result.err).find("no text held out to measure it on"), std::string::npos) << result.err;
   EXPECT_FALSE(std::filesystem::exists("x.fz.job"));
   const auto adapter = nlohmann::json::parse(run_real({"info", "x.fz", "--json"}).out)["adapter"];
   ASSERT_TRUE(adapter.is_object());
@@ -75,6 +82,55 @@ TEST_F(CompressMemorize, AGpuThatIsNotThereIsSaid) {
       compress_real("x.fz", {"--memorize=on", "--memorize-budget=2ktok", "--memorize-device=gpu"});
   expect_failure(result, 7, "no GPU to train on");
   EXPECT_FALSE(std::filesystem::exists("x.fz"));
+}
+
+/// The first of two ranks, under an MPI that two threads cannot use.
+class WorldWithoutThreads final : public comm::World {
+ public:
+  Rank rank() const override { return Rank{0}; }
+  int size() const override { return 2; }
+  int default_threads() const override { return 1; }
+  comm::CoordinatorLink& coordinator_link(comm::CoordinatorLink& local) override { return local; }
+  comm::WorkerLink& worker_link() override { throw std::logic_error("not used"); }
+  std::unique_ptr<comm::Collective> collective(double) override { fail(ErrorCode::kUnsupported, "MPI: one thread"); }
+  void abort_all(int) override {}
+  void leave() override {}
+};
+
+TEST_F(CompressMemorize, RanksThatCannotTrainTogetherGoWithoutUnlessAsked) {
+  write_corpus(10'000);
+  shard::Plan plan = test::plan_of("c");
+  plan.memorize = "some options";
+  test::FakeTextCodec codec(1);
+  WorldWithoutThreads world;
+  std::ostringstream out, err;
+  const cli::Parts parts;
+  const cli::Context context{.out = out, .err = err, .parts = parts, .world = world, .chosen = {}};
+  const cli::WorkOptions work;
+  cli::MemorizeOptions options;
+
+  options.mode = "on";
+  cli::Memorization asked(context, work, options);
+  test::expect_error(ErrorCode::kUnsupported, "MPI: one thread; use another MPI, one rank, or --memorize off",
+                     [&] { asked.make_adapter(".", plan, codec); });
+  EXPECT_EQ(shard::read_job_adapter(".", plan), std::nullopt);
+
+  options.mode = "auto";
+  cli::Memorization unasked(context, work, options);
+  EXPECT_TRUE(unasked.make_adapter(".", plan, codec).empty());
+  EXPECT_EQ(shard::read_job_adapter(".", plan), Bytes());
+  unasked.report_outcome();
+  EXPECT_EQ(err.str(), "fz-dist: warning: memorization: no adapter: MPI: one thread\n");
+
+  // What an earlier run has decided stands.
+  std::filesystem::remove(shard::kAdapterName);
+  const Bytes there = test::small_adapter(1);
+  shard::write_job_adapter(".", plan, there);
+  EXPECT_EQ(asked.make_adapter(".", plan, codec), there);
+  EXPECT_EQ(unasked.make_adapter(".", plan, codec), there);
+  err.str("");
+  unasked.report_outcome();
+  EXPECT_EQ(err.str(), "");
 }
 
 TEST_F(CompressMemorize, AutoLeavesASmallCorpusAlone) {

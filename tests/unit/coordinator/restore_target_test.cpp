@@ -264,7 +264,8 @@ TEST(RestoreTarget, MereParentsThatExistStayAsTheyAre) {
   const std::vector<FileEntry> entries = sample();
   std::filesystem::create_directories(directory / "out/c");
   ::chmod((directory / "out/c").c_str(), 0700);
-  RestoreTarget target(directory / "out", pointers(entries), {.force = true, .mere_parents = {&entries[0], &entries[3]}});
+  RestoreTarget target(directory / "out", pointers(entries),
+                       {.force = true, .mere_parents = {&entries[0], &entries[3]}});
   target.prepare();
   target.publish();
   EXPECT_EQ(status_of(directory / "out/c").st_mode & 07777, 0700u);

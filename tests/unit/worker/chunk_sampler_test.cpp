@@ -136,17 +136,26 @@ TEST_F(ChunkSamplerTest, TheSeedDecidesAndNotTheSizeOfADraw) {
 }
 
 TEST_F(ChunkSamplerTest, WithLessTextThanRanksSomeHaveNone) {
-  test::write_text(directory_ / "text", records(kRecordsOfPiece + 10));  // two pieces
+  test::write_text(directory_ / "text", records(2 * kRecordsOfPiece + 10));  // three pieces, of which one is held out
   plan();
-  std::set<std::size_t> drawn;
+  std::set<std::size_t> seen;
   for (int rank = 0; rank < 4; ++rank) {
     ChunkSampler sampler = this->sampler(rank, 4);
-    EXPECT_TRUE(sampler.held_out().empty());
+    const std::vector<std::size_t> held_out = records_of(sampler.held_out());
+    EXPECT_EQ(held_out.empty(), rank > 0) << rank;
     const std::vector<std::size_t> numbers = records_of(sampler.draw(5 * kRecordsOfPiece));
     EXPECT_EQ(numbers.size(), rank < 2 ? 5 * kRecordsOfPiece : 0) << rank;
-    drawn.insert(numbers.begin(), numbers.end());
+    seen.insert(held_out.begin(), held_out.end());
+    seen.insert(numbers.begin(), numbers.end());
   }
-  EXPECT_EQ(drawn.size(), kRecordsOfPiece + 10);
+  EXPECT_EQ(seen.size(), 2 * kRecordsOfPiece + 10);
+}
+
+TEST_F(ChunkSamplerTest, ASinglePieceIsTrainedOn) {
+  test::write_text(directory_ / "text", records(kRecordsOfPiece));
+  plan();
+  EXPECT_TRUE(sampler(0, 1).held_out().empty());
+  EXPECT_EQ(sampler(0, 1).draw(3).size(), 3u);
 }
 
 TEST_F(ChunkSamplerTest, OfAnEmptyCorpusNothing) {

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <new>
+#include <thread>
 
 #include "shard/adapter_format.h"
 #include "shard/job_adapter.h"
@@ -28,6 +30,7 @@ class MeasuredCodec final : public shard::TextCodec {
       : model_(model), part_with_adapter_(part_with_adapter), trained_rank_(trained_rank) {}
 
   std::vector<Bytes> encode(std::span<const ByteSpan> blocks, const shard::EncodeSettings&) override {
+    if (has_no_memory) throw std::bad_alloc();
     std::vector<Bytes> payloads;
     for (const ByteSpan block : blocks) {
       const double part = has_adapter() ? part_with_adapter_ + 0.02 * (trained_rank_ - rank_) : 0.5;
@@ -46,6 +49,8 @@ class MeasuredCodec final : public shard::TextCodec {
   std::uint32_t lane_limit(std::uint64_t) const override { return shard::kMaxLanes; }
 
   bool has_adapter() const { return !adapter_.empty(); }
+
+  bool has_no_memory = false;
 
  private:
   const model::Model& model_;
@@ -81,6 +86,7 @@ class MemorizeTest : public testing::Test {
     std::vector<Bytes> adapters(kRanks);
     const auto thrown = on_ranks(kRanks, [&](comm::Collective& collective) {
       MeasuredCodec codec(model_, part_with_adapter, settings_.trainer.rank);
+      codec.has_no_memory = collective.rank() == rank_without_memory_;
       adapters[test::index_of(collective)] =
           make_job_adapter(job(), plan_, codec, collective, settings_, hooks_of(collective.rank()));
       EXPECT_FALSE(codec.has_adapter());
@@ -99,7 +105,9 @@ class MemorizeTest : public testing::Test {
     hooks.make_trainer = [this, rank](const model::Model& model, const model::TrainerSettings& settings) {
       ++trainers_made_;
       if (rank == rank_without_trainer_) fail(ErrorCode::kUnsupported, "test: rank {} has no trainer", rank);
-      return std::make_unique<test::FakeTrainer>(model.config, settings);
+      auto trainer = std::make_unique<test::FakeTrainer>(model.config, settings);
+      if (rank == diverging_rank_) trainer->diverges_at_step = 5;
+      return trainer;
     };
     hooks.report = [this, rank](const MemorizeReport& report) {
       EXPECT_EQ(rank, 0);
@@ -113,7 +121,32 @@ class MemorizeTest : public testing::Test {
   model::Model model_;
   shard::Plan plan_;
   MemorizeSettings settings_;
+  /// The same on all ranks.
+  void expect_errors(double part_with_adapter, ErrorCode code, const std::string& text) {
+    std::vector<std::optional<Error>> errors;
+    make(part_with_adapter, &errors);
+    for (const std::optional<Error>& error : errors) {
+      test::expect_error(code, text, [&] {
+        if (error) throw Error(*error);
+      });
+    }
+    EXPECT_EQ(stored(), std::nullopt);
+    EXPECT_TRUE(reports_.empty());
+  }
+  /// Decided for good, and said.
+  void expect_given_up(double part_with_adapter, const std::string& reason) {
+    EXPECT_TRUE(make(part_with_adapter)[0].empty());
+    EXPECT_EQ(stored(), Bytes());
+    ASSERT_EQ(reports_.size(), 1u);
+    EXPECT_FALSE(reports_[0].trained);
+    EXPECT_FALSE(reports_[0].kept);
+    EXPECT_TRUE(reports_[0].has_failed);
+    EXPECT_NE(reports_[0].reason.find(reason), std::string::npos) << reports_[0].reason;
+  }
+
   int rank_without_trainer_ = -1;
+  int diverging_rank_ = -1;
+  int rank_without_memory_ = -1;
   std::atomic<int> trainers_made_ = 0;
   std::vector<MemorizeReport> reports_;
 };
@@ -199,6 +232,7 @@ TEST_F(MemorizeTest, OneThatIsThereIsUsedAndNothingIsTrained) {
   const Bytes there = test::small_adapter(1);
   shard::write_job_adapter(job(), plan_, there);
   EXPECT_EQ(make(0.1)[0], there);
+  EXPECT_EQ(job_adapter_without_training(job(), plan_, true, 0), there);
   EXPECT_EQ(trainers_made_, 0);
   EXPECT_TRUE(reports_.empty());
   EXPECT_EQ(stored(), there);
@@ -226,14 +260,7 @@ TEST_F(MemorizeTest, WithoutATrainerOnFailsEverywhere) {
   settings_.mode = Memorize::kOn;
   for (const int rank : {0, 2}) {
     rank_without_trainer_ = rank;
-    std::vector<std::optional<Error>> errors;
-    make(0.4, &errors);
-    for (int i = 0; i < kRanks; ++i) {
-      test::expect_error(ErrorCode::kUnsupported, i == rank ? "has no trainer" : "another rank cannot train", [&] {
-        if (errors[static_cast<std::size_t>(i)]) throw Error(*errors[static_cast<std::size_t>(i)]);
-      });
-    }
-    EXPECT_EQ(stored(), std::nullopt);
+    expect_errors(0.4, ErrorCode::kUnsupported, fmt::format("rank {} has no trainer", rank));
   }
 }
 
@@ -245,8 +272,38 @@ TEST_F(MemorizeTest, WithoutATrainerAutoGoesWithout) {
     EXPECT_EQ(stored(), Bytes());
     ASSERT_EQ(reports_.size(), 1u);
     EXPECT_FALSE(reports_[0].trained);
-    EXPECT_NE(reports_[0].reason.find(rank == 0 ? "has no trainer" : "another rank"), std::string::npos);
+    EXPECT_FALSE(reports_[0].has_failed);  // a build without LibTorch is no reason to warn
+    EXPECT_NE(reports_[0].reason.find("has no trainer"), std::string::npos);
   }
+}
+
+TEST_F(MemorizeTest, TrainingThatDivergesIsGivenUpByAutoAlone) {
+  diverging_rank_ = 1;
+  expect_given_up(0.1, "training diverged");
+  std::filesystem::remove(job() / shard::kAdapterName);
+  settings_.mode = Memorize::kOn;
+  expect_errors(0.1, ErrorCode::kUsage, "training diverged");
+}
+
+TEST_F(MemorizeTest, CodingThatFailsIsGivenUpByAutoAlone) {
+  rank_without_memory_ = 0;  // the only one with a sample
+  expect_given_up(0.1, "rank 0: out of memory");
+  std::filesystem::remove(job() / shard::kAdapterName);
+  settings_.mode = Memorize::kOn;
+  expect_errors(0.1, ErrorCode::kUnsupported, "rank 0: out of memory");
+}
+
+TEST_F(MemorizeTest, RanksThatCannotTrainAgreeByTheDirectory) {
+  constexpr double kPatientSeconds = 60;
+  test::expect_error(ErrorCode::kLaunch, "rank 0 has not decided",
+                     [&] { job_adapter_without_training(job(), plan_, false, 0); });
+  EXPECT_EQ(stored(), std::nullopt);
+  Bytes of_other = {1};
+  std::thread other([&] { of_other = job_adapter_without_training(job(), plan_, false, kPatientSeconds); });
+  EXPECT_TRUE(job_adapter_without_training(job(), plan_, true, kPatientSeconds).empty());
+  other.join();
+  EXPECT_TRUE(of_other.empty());
+  EXPECT_EQ(stored(), Bytes());
 }
 
 TEST_F(MemorizeTest, WithoutTextThereIsNothingToTrain) {

@@ -34,7 +34,7 @@ class DealtChunks final : public ChunkSource {
   std::vector<Chunk> draw(std::size_t count) override {
     EXPECT_EQ(count, batch_);
     std::vector<Chunk> chunks;
-    if (++draws_ == dies_at_draw) fail(ErrorCode::kInput, "test: this rank dies");
+    if (++draws_ == fails_at_draw) fail(ErrorCode::kInput, "test: this rank cannot read");
     if (is_empty_) return chunks;
     for (std::size_t i = 0; i < count; ++i) chunks.push_back(chunk_of(next_ * ranks_ * batch_ + rank_ * batch_ + i));
     ++next_;
@@ -43,7 +43,7 @@ class DealtChunks final : public ChunkSource {
   std::vector<Chunk> held_out() const override { return own_held_out; }
 
   std::vector<Chunk> own_held_out;
-  int dies_at_draw = 0;  ///< From 1.
+  int fails_at_draw = 0;  ///< From 1.
 
  private:
   std::size_t rank_, ranks_, batch_;
@@ -71,7 +71,8 @@ struct Outcome {
 /// Trains on a few ranks; `change` may prepare a rank's parts.
 using Change = std::function<void(int rank, FakeTrainer&, DealtChunks&)>;
 std::vector<Outcome> train(int ranks, const PassSettings& settings, std::vector<std::optional<Error>>& errors,
-                           const Change& change = {}, int empty_rank = -1, int stopping_rank = -1) {
+                           const Change& change = {}, int empty_rank = -1, int stopping_rank = -1,
+                           int dying_rank = -1) {
   std::vector<Outcome> outcomes(static_cast<std::size_t>(ranks));
   errors = on_ranks(ranks, [&](comm::Collective& collective) {
     Outcome& outcome = outcomes[test::index_of(collective)];
@@ -81,6 +82,7 @@ std::vector<Outcome> train(int ranks, const PassSettings& settings, std::vector<
     TrainingPass pass(trainer, source, collective, settings);
     outcome.end = pass.train({}, [&](const PassProgress& progress) {
       outcome.steps.push_back(progress);
+      if (collective.rank() == dying_rank) fail(ErrorCode::kOutput, "test: this rank dies");
       return collective.rank() != stopping_rank || outcome.steps.size() < 4;
     });
     outcome.parameters.assign(trainer.parameters().begin(), trainer.parameters().end());
@@ -216,14 +218,22 @@ TEST(TrainingPass, DivergenceOnOneRankIsAnErrorOnAll) {
   }
 }
 
+TEST(TrainingPass, WhatFailsOnOneRankFailsOnAllWithItsReason) {
+  for (const int failing : {0, 2}) {
+    std::vector<std::optional<Error>> errors;
+    train(3, settings_of(1000, 2), errors, [&](int rank, FakeTrainer&, DealtChunks& source) {
+      if (rank == failing) source.fails_at_draw = 3;
+    });
+    expect_everywhere(errors, ErrorCode::kInput, fmt::format("rank {}: test: this rank cannot read", failing));
+  }
+}
+
 TEST(TrainingPass, ALostRankIsAnErrorForTheOthers) {
   for (const int dying : {0, 1}) {
     std::vector<std::optional<Error>> errors;
-    train(3, settings_of(1000, 2), errors, [&](int rank, FakeTrainer&, DealtChunks& source) {
-      if (rank == dying) source.dies_at_draw = 3;
-    });
+    train(3, settings_of(1000, 2), errors, {}, -1, -1, dying);
     const auto own = errors.begin() + dying;
-    expect_everywhere({*own}, ErrorCode::kInput, "this rank dies");
+    expect_everywhere({*own}, ErrorCode::kOutput, "this rank dies");
     errors.erase(own);
     expect_everywhere(errors, ErrorCode::kLaunch, "a rank has left");
   }
