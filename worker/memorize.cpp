@@ -22,7 +22,7 @@ namespace {
 
 /// With less text an adapter hardly saves more than it takes, and it takes long to find that out (docs/results.md,
 /// "Memorization").
-constexpr std::uint64_t kLeastTextBytes = std::uint64_t{256} << 20;
+constexpr std::uint64_t kLeastTextBytes = std::uint64_t{64} << 20;
 /// Without a budget: this many tokens for each byte of text, within limits. About once through the corpus; or, where
 /// nobody has asked for it, about a sixth of the time that the coding takes.
 constexpr double kTokensPerTextByte = 0.25;

@@ -317,7 +317,7 @@ TEST_F(MemorizeTest, WithoutTextThereIsNothingToTrain) {
 
 TEST_F(MemorizeTest, LittleTextIsNotWorthIt) {
   EXPECT_FALSE(is_worth_memorizing(plan_));
-  plan_.blocks.assign(64, {0, 4 << 20, shard::Kind::kText});
+  plan_.blocks.assign(16, {0, 4 << 20, shard::Kind::kText});
   EXPECT_TRUE(is_worth_memorizing(plan_));
   plan_.blocks.back().kind = shard::Kind::kBinary;
   EXPECT_FALSE(is_worth_memorizing(plan_));
